@@ -1,0 +1,1 @@
+"""What is stored: files become documents, documents become passages, passages become indexes."""

@@ -1,0 +1,42 @@
+"""Named arrays in one file, opened by memory map.
+
+The format is safetensors: eight bytes with the length of a JSON header, the header, the arrays.
+Its own reader copies what it reads; mapping the file costs nothing until a page is touched.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors.numpy import save_file
+
+_DTYPES = {"I64": np.int64, "U64": np.uint64, "U32": np.uint32, "U16": np.uint16, "U8": np.uint8}
+_DTYPES |= {"F16": np.float16, "F32": np.float32, "F64": np.float64, "I8": np.int8}
+
+
+def save(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Write the arrays to a new file."""
+    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path)
+
+
+def load(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """Map the arrays of a file, read-only. Raises ``ValueError`` where the file is not whole."""
+    raw = np.memmap(path, dtype=np.uint8, mode="r")
+    try:
+        size = int.from_bytes(raw[:8].tobytes(), "little")
+        header = json.loads(raw[8 : 8 + size].tobytes())
+        header.pop("__metadata__", None)
+        body = raw[8 + size :].view(np.ndarray)
+        return {
+            name: body[slice(*entry["data_offsets"])]
+            .view(_DTYPES[entry["dtype"]])
+            .reshape(entry["shape"])
+            for name, entry in header.items()
+        }
+    except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} is not a whole array file: {error}") from error

@@ -1,0 +1,183 @@
+"""``catalog.db``: the one store of truth. Everything else in a home can be rebuilt from it.
+
+A commit is one transaction that advances the generation. Readers each hold a read transaction,
+which SQLite's write-ahead log keeps on one generation while writers go on.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from index.errors import KhazriError
+
+VERSION = 1
+
+_SCHEMA = """
+CREATE TABLE state (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    generation INTEGER NOT NULL, model TEXT NOT NULL, analyzer TEXT NOT NULL
+);
+CREATE TABLE sources (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, kind TEXT NOT NULL,
+    location TEXT NOT NULL, include TEXT NOT NULL DEFAULT '[]', exclude TEXT NOT NULL DEFAULT '[]',
+    tags TEXT NOT NULL DEFAULT '[]', added TEXT NOT NULL, UNIQUE (kind, location)
+);
+CREATE TABLE documents (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, source_id INTEGER NOT NULL REFERENCES sources (id),
+    uri TEXT NOT NULL, title TEXT NOT NULL, type TEXT NOT NULL, published TEXT, language TEXT,
+    tags TEXT NOT NULL, content_hash TEXT NOT NULL, size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL, text_hash TEXT NOT NULL, seal TEXT NOT NULL,
+    passages INTEGER NOT NULL, added TEXT NOT NULL, changed TEXT NOT NULL,
+    generation INTEGER NOT NULL, UNIQUE (source_id, uri)
+);
+CREATE INDEX documents_by_hash ON documents (content_hash);
+CREATE INDEX documents_by_uri ON documents (uri);
+CREATE TABLE texts (
+    document_id INTEGER PRIMARY KEY REFERENCES documents (id),
+    text BLOB NOT NULL, blocks TEXT NOT NULL
+);
+CREATE TABLE passages (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    document_id INTEGER NOT NULL REFERENCES documents (id), start INTEGER NOT NULL,
+    "end" INTEGER NOT NULL, heading TEXT NOT NULL, page INTEGER, key BLOB NOT NULL
+);
+CREATE INDEX passages_by_document ON passages (document_id);
+CREATE TABLE segments (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, passages INTEGER NOT NULL, files TEXT NOT NULL,
+    generation INTEGER NOT NULL
+);
+CREATE TABLE deletions (passage_id INTEGER PRIMARY KEY, generation INTEGER NOT NULL);
+CREATE TABLE failures (
+    source_id INTEGER NOT NULL REFERENCES sources (id), uri TEXT NOT NULL, reason TEXT NOT NULL,
+    size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, seen TEXT NOT NULL,
+    PRIMARY KEY (source_id, uri)
+);
+CREATE TABLE removals (
+    source_id INTEGER NOT NULL REFERENCES sources (id), uri TEXT NOT NULL,
+    content_hash TEXT NOT NULL, removed TEXT NOT NULL, PRIMARY KEY (source_id, uri)
+);
+CREATE TABLE jobs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, arguments TEXT NOT NULL,
+    status TEXT NOT NULL, progress TEXT NOT NULL DEFAULT '{}', error TEXT,
+    pid INTEGER, cancel INTEGER NOT NULL DEFAULT 0,
+    created TEXT NOT NULL, started TEXT, finished TEXT
+);
+"""
+
+
+class Catalog:
+    """The connections to ``catalog.db`` of one process."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the catalog, or make an empty one. Raises ``KhazriError`` when it can't be used."""
+        self.path = path
+        self._idle: list[sqlite3.Connection] = []
+        self._guard = threading.Lock()
+        self._closed = False
+        connection = self._connect()
+        try:
+            _prepare(connection, path)
+        except sqlite3.DatabaseError as error:
+            connection.close()
+            raise _explained(error, path) from error
+        except KhazriError:
+            connection.close()
+            raise
+        self._idle.append(connection)
+
+    def _connect(self) -> sqlite3.Connection:
+        try:
+            connection = sqlite3.connect(
+                self.path, isolation_level=None, check_same_thread=False, timeout=60
+            )
+        except sqlite3.Error as error:
+            raise _explained(error, self.path) from error
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA mmap_size=268435456")
+        return connection
+
+    @contextmanager
+    def connection(self) -> Iterator[sqlite3.Connection]:
+        """A connection of one's own, returned to the pool afterwards."""
+        with self._guard:
+            connection = self._idle.pop() if self._idle else None
+        connection = connection or self._connect()
+        try:
+            yield connection
+        except sqlite3.DatabaseError as error:
+            raise _explained(error, self.path) from error
+        finally:
+            if connection.in_transaction:
+                connection.rollback()
+            with self._guard:
+                if self._closed:
+                    connection.close()
+                else:
+                    self._idle.append(connection)
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """A connection inside a read transaction: every query sees the same generation."""
+        with self.connection() as connection:
+            connection.execute("BEGIN")
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """A connection inside a write transaction: committed at the end, rolled back on error."""
+        with self.connection() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            connection.execute("COMMIT")
+
+    def close(self) -> None:
+        """Close the idle connections; those in use close when they are returned."""
+        with self._guard:
+            self._closed = True
+            for connection in self._idle:
+                connection.close()
+            self._idle.clear()
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    found = connection.execute("PRAGMA user_version").fetchone()[0]
+    if found > VERSION:
+        raise KhazriError(
+            f"{path.parent} was made by a newer Khazri (its version is {found}, this one reads"
+            f" up to {VERSION}). Upgrade Khazri, or name another home with --home."
+        )
+    if found == VERSION:
+        return
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("BEGIN IMMEDIATE")
+    if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+        for statement in _SCHEMA.split(";\n"):
+            connection.execute(statement)
+        connection.execute("INSERT INTO state VALUES (1, 0, '', '')")
+        connection.execute(f"PRAGMA user_version={VERSION}")
+    connection.execute("COMMIT")
+
+
+def _explained(error: sqlite3.Error, path: Path) -> KhazriError:
+    """What a person can do about an error of SQLite."""
+    said = str(error)
+    if "malformed" in said or "not a database" in said or "corrupt" in said:
+        return KhazriError(
+            f"{path} is damaged ({said}). Nothing was changed. Restore a backup with"
+            " 'khazri restore FILE', or move the home away and index your sources again."
+        )
+    if "readonly" in said:
+        return KhazriError(f"{path} can't be written: {said}. Check its permissions.")
+    if "full" in said:
+        return KhazriError(f"The disk that holds {path} is full. Make room and try again.")
+    if "locked" in said or "busy" in said:
+        return KhazriError(f"{path} has been busy for a minute. Try again later.")
+    if "unable to open" in said:
+        return KhazriError(f"{path} can't be opened. Check the folder and its permissions.")
+    return KhazriError(f"{path}: {said}")

@@ -1,0 +1,39 @@
+"""One at a time, across processes. The system frees a lock with its holder, however that ends."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from index.errors import KhazriError
+
+
+@contextmanager
+def locked(path: Path, purpose: str, wait: float = -1) -> Iterator[None]:
+    """Hold the lock of ``path``, for ``purpose``. Waits ``wait`` seconds (-1: as long as needed).
+
+    Raises ``KhazriError`` that says who holds it.
+    """
+    lock = FileLock(path)
+    note = path.with_suffix(".holder")
+    try:
+        lock.acquire(timeout=wait)
+    except Timeout:
+        held = note.read_text() if note.exists() else "another process"
+        raise KhazriError(
+            f"{path.parent} is being written by {held}. Wait until it is done, or stop it."
+        ) from None
+    except PermissionError as error:
+        raise KhazriError(
+            f"{path.parent} can't be written: {error.strerror}. Check its permissions."
+        ) from error
+    try:
+        note.write_text(f"process {os.getpid()} ({purpose}, since {datetime.now():%H:%M:%S})")
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,169 @@
+"""The rows of one commit: documents, passages and what became of them, inside one transaction."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from index.changes import Changes, Draft, Failed, Move
+from index.segments import Files
+from index.values import Block
+
+
+def now() -> str:
+    """The present time as it is stored: ISO 8601, UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def digest(data: bytes) -> str:
+    """SHA-256, in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def dump_blocks(blocks: Iterable[Block]) -> str:
+    """Blocks as compact JSON."""
+    rows = [[b.start, b.end, b.kind, b.level, b.page] for b in blocks]
+    return json.dumps(rows, separators=(",", ":"))
+
+
+def load_blocks(dumped: str) -> tuple[Block, ...]:
+    """The inverse of ``dump_blocks``."""
+    return tuple(Block(*row) for row in json.loads(dumped))
+
+
+_SEALED = "uri, title, type, published, language, tags, content_hash, text_hash"
+
+
+def seal(db: sqlite3.Connection, document_id: int) -> str:
+    """A hash over all that the catalog says of a document: a flipped bit in any of it shows."""
+    row = db.execute(
+        f"SELECT {_SEALED}, blocks FROM documents JOIN texts ON document_id = id WHERE id = ?",
+        [document_id],
+    ).fetchone()
+    passages = db.execute(
+        'SELECT id, start, "end", heading, page, hex(key) FROM passages WHERE document_id = ?'
+        " ORDER BY id",
+        [document_id],
+    )
+    return digest(json.dumps([list(row), [list(p) for p in passages]]).encode())
+
+
+class Rows:
+    """Writes the rows of one commit into an open transaction."""
+
+    def __init__(self, db: sqlite3.Connection, generation: int) -> None:
+        self._db = db
+        self._generation = generation
+
+    def store(self, draft: Draft, document_id: int, first: int) -> None:
+        """Store a document under its id, in place of an older one; its passages count up."""
+        self._drop_passages(document_id)
+        text = draft.text.encode()
+        time = now()
+        self._db.execute(
+            "INSERT INTO documents (id, source_id, uri, title, type, published, language, tags,"
+            " content_hash, size, mtime_ns, text_hash, seal, passages, added, changed, generation)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, ?, ?, ?)"
+            " ON CONFLICT (id) DO UPDATE SET title = excluded.title, type = excluded.type,"
+            " published = excluded.published, language = excluded.language, tags = excluded.tags,"
+            " content_hash = excluded.content_hash, size = excluded.size,"
+            " mtime_ns = excluded.mtime_ns, text_hash = excluded.text_hash,"
+            " passages = excluded.passages, changed = excluded.changed,"
+            " generation = excluded.generation",
+            [
+                document_id,
+                draft.source_id,
+                draft.uri,
+                draft.title,
+                draft.type,
+                draft.published,
+                draft.language,
+                json.dumps(draft.tags),
+                draft.content_hash,
+                draft.size,
+                draft.mtime_ns,
+                digest(text),
+                len(draft.spans),
+                time,
+                time,
+                self._generation,
+            ],
+        )
+        self._db.execute(
+            "INSERT OR REPLACE INTO texts VALUES (?, ?, ?)",
+            [document_id, text, dump_blocks(draft.blocks)],
+        )
+        self._db.executemany(
+            "INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
+                (first + i, document_id, span.start, span.end, span.heading, span.page, key)
+                for i, (span, key) in enumerate(zip(draft.spans, draft.keys, strict=True))
+            ],
+        )
+        self._seal(document_id)
+        self.clear([(draft.source_id, draft.uri)])
+
+    def remove(self, ids: Sequence[int], by_hand: bool) -> None:
+        """Remove documents; ``by_hand`` also remembers to leave their files alone."""
+        for id in ids:
+            if by_hand:
+                self._db.execute(
+                    "INSERT OR REPLACE INTO removals SELECT source_id, uri, content_hash, ?"
+                    " FROM documents WHERE id = ?",
+                    [now(), id],
+                )
+            self._drop_passages(id)
+            self._db.execute("DELETE FROM texts WHERE document_id = ?", [id])
+            self._db.execute("DELETE FROM documents WHERE id = ?", [id])
+
+    def move(self, move: Move) -> None:
+        """Give a document the name and times that its file has now."""
+        self._db.execute(
+            "UPDATE documents SET uri = ?, size = ?, mtime_ns = ? WHERE id = ?",
+            [move.uri, move.size, move.mtime_ns, move.document_id],
+        )
+        self._seal(move.document_id)
+
+    def fail(self, failed: Failed) -> None:
+        """Remember a file that gave no document."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?, ?, ?)",
+            [failed.source_id, failed.uri, failed.reason, failed.size, failed.mtime_ns, now()],
+        )
+
+    def clear(self, names: Iterable[tuple[int, str]]) -> None:
+        """Forget failures and removals by hand of these names."""
+        for name in names:
+            self._db.execute("DELETE FROM failures WHERE source_id = ? AND uri = ?", name)
+            self._db.execute("DELETE FROM removals WHERE source_id = ? AND uri = ?", name)
+
+    def segment(self, id: int, passages: int, files: Files) -> None:
+        """Name a segment, so that it counts from this generation on."""
+        self._db.execute(
+            "INSERT INTO segments VALUES (?, ?, ?, ?)",
+            [id, passages, json.dumps(files), self._generation],
+        )
+
+    def apply(self, changes: Changes) -> None:
+        """All of the changes but the drafts, which need ids."""
+        self.remove(changes.removals, changes.by_hand)
+        for move in changes.moves:
+            self.move(move)
+        for failed in changes.failures:
+            self.fail(failed)
+        self.clear(changes.cleared)
+
+    def _drop_passages(self, document_id: int) -> None:
+        self._db.execute(
+            "INSERT INTO deletions SELECT id, ? FROM passages WHERE document_id = ?",
+            [self._generation, document_id],
+        )
+        self._db.execute("DELETE FROM passages WHERE document_id = ?", [document_id])
+
+    def _seal(self, document_id: int) -> None:
+        self._db.execute(
+            "UPDATE documents SET seal = ? WHERE id = ?", [seal(self._db, document_id), document_id]
+        )

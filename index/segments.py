@@ -1,0 +1,131 @@
+"""A segment: the passages that one commit added, searchable in both legs, written once.
+
+``segments/<id>/`` holds ``keyword/`` (Whoosh's files), ``postings.safetensors`` and
+``vectors.safetensors``. A folder counts only when the catalog names it, which happens after its
+last byte is on the disk; the catalog also keeps the size and the SHA-256 of each file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from index import arrays, keyword
+from index.errors import KhazriError
+from index.keyword import Entry
+from index.postings import Postings
+from index.vectors import Half, Vectors
+
+Files = Mapping[str, tuple[int, str]]
+
+
+class Damaged(KhazriError):
+    """A derived file is missing, short, or not what was written; it can be rebuilt."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """An opened segment: document number ``i`` is passage ``ids[i]`` of ``documents[i]``."""
+
+    id: int
+    folder: Path
+    documents: npt.NDArray[np.int64]
+    postings: Postings
+    vectors: Vectors
+
+    def __len__(self) -> int:
+        return len(self.postings)
+
+    @property
+    def ids(self) -> npt.NDArray[np.int64]:
+        """Passage ids, ascending."""
+        return self.postings.ids
+
+    def numbers(self, ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """The document number of each passage id, -1 where it is not in this segment."""
+        at = np.searchsorted(self.ids, ids)
+        at[at == len(self.ids)] = 0
+        return np.where(self.ids[at] == ids, at, -1) if len(self.ids) else np.full(len(ids), -1)
+
+    @cached_property
+    def _phrases(self) -> Path:
+        return self.folder / "keyword"
+
+    def phrase(self, phrase: str) -> list[int]:
+        """Document numbers where the terms of a phrase follow each other (to be verified)."""
+        return keyword.phrase_numbers(self._phrases, phrase)
+
+
+def build(folder: Path, entries: Sequence[Entry], documents: Sequence[int], rows: Half) -> Files:
+    """Write a segment into its empty folder and flush it to the disk; return its files.
+
+    ``entries``, ``documents`` and ``rows`` are parallel, by ascending passage id.
+    """
+    (folder / "keyword").mkdir()
+    postings = keyword.write(folder / "keyword", entries)
+    postings["documents"] = np.asarray(documents, np.int64)
+    arrays.save(folder / "postings.safetensors", postings)
+    arrays.save(folder / "vectors.safetensors", {"ids": postings["ids"], "rows": rows})
+    files = {str(p.relative_to(folder)): _summed(p) for p in _files(folder)}
+    for path in [folder / "keyword", folder, folder.parent]:
+        _flush(path)
+    return files
+
+
+def open_segment(id: int, folder: Path, files: Files) -> Segment:
+    """Open a segment whose files have the recorded sizes. Raises ``Damaged``."""
+    for name, (size, _) in files.items():
+        try:
+            found = (folder / name).stat().st_size
+        except FileNotFoundError:
+            raise Damaged(f"{folder / name} is missing") from None
+        if found != size:
+            raise Damaged(f"{folder / name} has {found} bytes instead of {size}")
+    try:
+        postings = arrays.load(folder / "postings.safetensors")
+        vectors = arrays.load(folder / "vectors.safetensors")
+        documents = postings.pop("documents")
+        return Segment(id, folder, documents, Postings(**postings), Vectors(**vectors))
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise Damaged(f"{folder} can't be opened: {error}") from error
+
+
+def verify(folder: Path, files: Files) -> list[str]:
+    """Compare every file with its recorded hash; return what is wrong, in words."""
+    wrong = []
+    for name, (_, digest) in files.items():
+        path = folder / name
+        if not path.is_file():
+            wrong.append(f"{path} is missing")
+        elif _hash(path) != digest:
+            wrong.append(f"{path} is not what was written")
+    return wrong
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _summed(path: Path) -> tuple[int, str]:
+    _flush(path)
+    return path.stat().st_size, _hash(path)
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

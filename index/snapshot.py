@@ -1,0 +1,410 @@
+"""One generation to read from: both legs, filters, and the text behind a hit."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from index import keyword
+from index.errors import KhazriError
+from index.keyword import field_terms
+from index.postings import Statistics
+from index.rows import digest, load_blocks
+from index.segments import Segment
+from index.values import Block, Document, Filter, Hit, Passage
+from index.vectors import cosines
+
+Mask = npt.NDArray[np.bool_]
+Scores = npt.NDArray[np.float64]
+
+_DOCUMENT = (
+    "SELECT documents.id, sources.name, uri, title, type, published, language, documents.tags,"
+    " text_hash, content_hash, changed FROM documents JOIN sources ON sources.id = source_id"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How much a generation holds."""
+
+    documents: int
+    passages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where documents come from: a folder, a file, a JSON lines file, uploads."""
+
+    id: int
+    name: str
+    kind: str
+    location: str
+    include: tuple[str, ...]
+    exclude: tuple[str, ...]
+    tags: tuple[str, ...]
+    documents: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A file that gave no document."""
+
+    source: str
+    uri: str
+    reason: str
+    seen: str
+
+
+@dataclass(frozen=True)
+class View:
+    """The opened segments of a generation and which of their passages are alive.
+
+    It never changes; any number of questions read from it at once.
+    """
+
+    generation: int
+    segments: tuple[Segment, ...]
+    alive: tuple[Mask | None, ...]
+
+    @cached_property
+    def statistics(self) -> Statistics:
+        """BM25's view of the whole collection."""
+        return Statistics([s.postings for s in self.segments], keyword.LENGTHS)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The passages that a filter leaves, as one mask for each segment (None: all of it)."""
+
+    masks: tuple[Mask | None, ...]
+    count: int
+
+
+class Snapshot:
+    """What a store held at one moment. Used by one question, in one thread."""
+
+    def __init__(self, db: sqlite3.Connection, view: View) -> None:
+        self._db = db
+        self._view = view
+        self.generation = view.generation
+
+    # Selecting
+
+    def select(self, filter: Filter) -> Selection:
+        """The passages that meet ``filter``."""
+        masks = list(self._view.alive)
+        if filter.sources or filter.types or filter.tags or filter.before or filter.after:
+            ids = self._documents_of(filter)
+            masks = [_and(m, np.isin(s.documents, ids)) for m, s in self._each(masks)]
+        for term in filter.without:
+            masks = [_and(m, ~_holding(s, term)) for m, s in self._each(masks)]
+        for phrase in filter.phrases:
+            found = self._standing(phrase, masks)
+            masks = [_and(m, f) for m, f in zip(masks, found, strict=True)]
+        count = sum(len(s) if m is None else int(m.sum()) for m, s in self._each(masks))
+        return Selection(tuple(masks), count)
+
+    def _each(self, masks: Sequence[Mask | None]) -> Iterable[tuple[Mask | None, Segment]]:
+        return zip(masks, self._view.segments, strict=True)
+
+    def _documents_of(self, filter: Filter) -> npt.NDArray[np.int64]:
+        clauses, values = [], []
+        for column, wanted in (("sources.name", filter.sources), ("type", filter.types)):
+            if wanted:
+                clauses.append(f"lower({column}) IN ({','.join('?' * len(wanted))})")
+                values += [value.lower() for value in wanted]
+        if filter.tags:
+            clauses.append(
+                "EXISTS (SELECT 1 FROM json_each(documents.tags) WHERE lower(value) IN"
+                f" ({','.join('?' * len(filter.tags))}))"
+            )
+            values += [tag.lower() for tag in filter.tags]
+        if filter.before:
+            clauses.append("published < ?")
+            values.append(filter.before)
+        if filter.after:
+            clauses.append("published >= ?")
+            values.append(filter.after)
+        rows = self._db.execute(
+            "SELECT documents.id FROM documents JOIN sources ON sources.id = source_id WHERE "
+            + " AND ".join(clauses),
+            values,
+        )
+        return np.fromiter((row[0] for row in rows), np.int64)
+
+    def _standing(self, phrase: str, masks: Sequence[Mask | None]) -> list[Mask]:
+        """Where a phrase stands word for word: found by its stems, verified in the text."""
+        pattern = _pattern(phrase)
+        found = []
+        for mask, segment in self._each(masks):
+            numbers = np.asarray(segment.phrase(phrase), np.int64)
+            if mask is not None and len(numbers):
+                numbers = numbers[mask[numbers]]
+            passages = self.fetch([int(id) for id in segment.ids[numbers]])
+            holds = [bool(pattern.search(fold(passage.text))) for passage in passages]
+            here = np.zeros(len(segment), bool)
+            here[numbers[np.asarray(holds, bool)]] = True
+            found.append(here)
+        return found
+
+    # The legs
+
+    def keyword(
+        self, terms: Sequence[str], k: int | None, selection: Selection | None = None
+    ) -> tuple[list[Hit], int]:
+        """The ``k`` best passages by BM25 (None: all), and how many hold any of the terms."""
+        statistics = self._view.statistics
+        weighted = [(f, t, statistics.idf(f, t)) for f, t in field_terms(terms)]
+        parts, total = [], 0
+        for segment, mask in zip(self._view.segments, self._masks(selection), strict=True):
+            scores = np.zeros(len(segment))
+            for field, term, idf in weighted:
+                if run := segment.postings.run(field, term):
+                    scores[run[0]] += idf * statistics.weights(field)[run[1]]
+            if mask is not None:
+                scores[~mask] = 0.0
+            total += int(np.count_nonzero(scores))
+            parts.append((segment, scores))
+        return _best(parts, k, floor=0.0), total
+
+    def semantic(
+        self, vector: npt.NDArray[np.float16], k: int | None, selection: Selection | None = None
+    ) -> list[Hit]:
+        """The ``k`` passages (None: all) whose vectors have the highest cosine with ``vector``."""
+        parts = []
+        for segment, mask in zip(self._view.segments, self._masks(selection), strict=True):
+            scores = segment.vectors.scores(vector)
+            if mask is not None:
+                scores = np.where(mask, scores, -np.inf)
+            parts.append((segment, scores))
+        return _best(parts, k, floor=-np.inf)
+
+    def _masks(self, selection: Selection | None) -> Sequence[Mask | None]:
+        return self._view.alive if selection is None else selection.masks
+
+    def keyword_weights(self, terms: Sequence[str], ids: Sequence[int]) -> Scores:
+        """What each term adds to the score of each passage: shape ``(ids, terms)``."""
+        weights = np.zeros((len(ids), len(terms)))
+        statistics = self._view.statistics
+        for segment, at, numbers in self._located(ids):
+            for column, term in enumerate(terms):
+                for field, _ in field_terms([term]):
+                    run = segment.postings.run(field, term)
+                    if run is None:
+                        continue
+                    place = np.searchsorted(run[0], numbers)
+                    place[place == len(run[0])] = 0
+                    hit = run[0][place] == numbers
+                    weight = statistics.weights(field)[run[1][place[hit]]]
+                    weights[at[hit], column] += statistics.idf(field, term) * weight
+        return weights
+
+    def semantic_scores(self, vector: npt.NDArray[np.float16], ids: Sequence[int]) -> Scores:
+        """The cosine of ``vector`` with each passage: shape ``(ids,)``."""
+        scores = np.zeros(len(ids))
+        for segment, at, numbers in self._located(ids):
+            scores[at] = cosines(vector, segment.vectors.rows[numbers])
+        return scores
+
+    def _located(
+        self, ids: Sequence[int]
+    ) -> Iterable[tuple[Segment, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+        """For each segment that holds some of ``ids``: their places in ``ids``, their numbers."""
+        sought = np.asarray(ids, np.int64)
+        for segment in self._view.segments:
+            numbers = segment.numbers(sought)
+            at = np.flatnonzero(numbers >= 0)
+            if len(at):
+                yield segment, at, numbers[at].astype(np.uint32)
+
+    def frequencies(self, terms: Sequence[str]) -> list[int]:
+        """In how many passages each term occurs, in any field (the most frequent counts)."""
+        found = []
+        for term in terms:
+            runs = [
+                [s.postings.run(f, term) for s in self._view.segments]
+                for f, _ in field_terms([term])
+            ]
+            found.append(max(sum(len(r[0]) for r in field if r) for field in runs))
+        return found
+
+    def selected(self, selection: Selection) -> list[int]:
+        """The ids of all selected passages, ascending."""
+        ids = [s.ids if m is None else s.ids[m] for m, s in self._each(selection.masks)]
+        return sorted(int(id) for part in ids for id in part)
+
+    # The text behind
+
+    def fetch(self, ids: Sequence[int]) -> list[Passage]:
+        """The passages, in the order asked for; their text is verified against its hash."""
+        return fetch(self._db, ids)
+
+    def count(self) -> Counts:
+        """Documents and passages."""
+        row = self._db.execute("SELECT count(*), coalesce(sum(passages), 0) FROM documents")
+        return Counts(*row.fetchone())
+
+    def document(self, id: int) -> Document | None:
+        """A document, or None."""
+        row = self._db.execute(f"{_DOCUMENT} WHERE documents.id = ?", [id]).fetchone()
+        return _document(row) if row else None
+
+    def documents(
+        self, offset: int = 0, limit: int = 50, text: str = ""
+    ) -> tuple[int, list[Document]]:
+        """How many documents have ``text`` in their title or name, and a page of them."""
+        where = "WHERE instr(lower(title), lower(?)) OR instr(lower(uri), lower(?))"
+        total = self._db.execute(f"SELECT count(*) FROM documents {where}", [text, text])
+        rows = self._db.execute(
+            f"{_DOCUMENT} {where} ORDER BY changed DESC, documents.id DESC LIMIT ? OFFSET ?",
+            [text, text, limit, offset],
+        )
+        return total.fetchone()[0], [_document(row) for row in rows]
+
+    def text(self, id: int) -> tuple[str, tuple[Block, ...]]:
+        """A document's text, verified, and its blocks. Raises ``KhazriError`` for an unknown id."""
+        row = self._db.execute(
+            "SELECT text, blocks, text_hash FROM texts JOIN documents ON id = document_id"
+            " WHERE id = ?",
+            [id],
+        ).fetchone()
+        if row is None:
+            raise KhazriError(f"There is no document {id}. It may have been removed.")
+        return _verified(row["text"], row["text_hash"], id), load_blocks(row["blocks"])
+
+    def passages(self, document_id: int) -> list[Passage]:
+        """The passages of a document, in order."""
+        rows = self._db.execute(
+            "SELECT id FROM passages WHERE document_id = ? ORDER BY id", [document_id]
+        )
+        return self.fetch([row[0] for row in rows])
+
+    def sources(self) -> list[Source]:
+        """Where documents come from."""
+        rows = self._db.execute(
+            "SELECT *, (SELECT count(*) FROM documents WHERE source_id = sources.id) AS documents"
+            " FROM sources ORDER BY id"
+        )
+        return [
+            Source(
+                r["id"],
+                r["name"],
+                r["kind"],
+                r["location"],
+                *(tuple(json.loads(r[column])) for column in ("include", "exclude", "tags")),
+                r["documents"],
+            )
+            for r in rows
+        ]
+
+    def failures(self) -> list[Failure]:
+        """The files that gave no document, newest first."""
+        rows = self._db.execute(
+            "SELECT name, uri, reason, seen FROM failures JOIN sources ON id = source_id"
+            " ORDER BY seen DESC, uri"
+        )
+        return [Failure(*row) for row in rows]
+
+
+def fetch(db: sqlite3.Connection, ids: Sequence[int]) -> list[Passage]:
+    """Read passages by id, each document's text once, verified against the stored hash."""
+    found: dict[int, Passage] = {}
+    documents: dict[int, tuple[Document, str]] = {}
+    for start in range(0, len(ids), 500):
+        part = ids[start : start + 500]
+        rows = db.execute(
+            f"SELECT * FROM passages WHERE id IN ({','.join('?' * len(part))})", list(part)
+        ).fetchall()
+        for row in rows:
+            id = row["document_id"]
+            if id not in documents:
+                documents[id] = _document_and_text(db, id)
+            document, text = documents[id]
+            found[row["id"]] = Passage(
+                row["id"],
+                document,
+                row["start"],
+                row["end"],
+                text[row["start"] : row["end"]],
+                row["heading"],
+                row["page"],
+            )
+    return [found[id] for id in ids if id in found]
+
+
+def _document_and_text(db: sqlite3.Connection, id: int) -> tuple[Document, str]:
+    row = db.execute(f"{_DOCUMENT} WHERE documents.id = ?", [id]).fetchone()
+    stored = db.execute("SELECT text FROM texts WHERE document_id = ?", [id]).fetchone()
+    return _document(row), _verified(stored["text"], row["text_hash"], id)
+
+
+def _verified(text: bytes, text_hash: str, id: int) -> str:
+    if digest(text) != text_hash:
+        raise KhazriError(
+            f"The stored text of document {id} is damaged and is not shown. Run 'khazri check'."
+        )
+    return text.decode()
+
+
+def _document(row: sqlite3.Row) -> Document:
+    return Document(
+        row["id"],
+        row["name"],
+        row["uri"],
+        row["title"],
+        row["type"],
+        row["published"],
+        row["language"],
+        tuple(json.loads(row["tags"])),
+        row["text_hash"],
+    )
+
+
+def _and(mask: Mask | None, other: Mask) -> Mask:
+    return other if mask is None else mask & other
+
+
+def _holding(segment: Segment, term: str) -> Mask:
+    holding = np.zeros(len(segment), bool)
+    for field, _ in field_terms([term]):
+        if run := segment.postings.run(field, term):
+            holding[run[0]] = True
+    return holding
+
+
+def _best(parts: Sequence[tuple[Segment, Scores]], k: int | None, floor: float) -> list[Hit]:
+    """The ``k`` highest scores above ``floor`` over all segments; ties by passage id."""
+    ids, scores = [], []
+    for segment, values in parts:
+        at = np.flatnonzero(values > floor)
+        if k is not None and len(at) > k:
+            kept = values[at]
+            # all that are at least the k-th highest, so that ties are decided below
+            at = at[kept >= np.partition(kept, len(kept) - k)[len(kept) - k]]
+        ids.append(segment.ids[at])
+        scores.append(values[at])
+    if not ids:
+        return []
+    all_ids, all_scores = np.concatenate(ids), np.concatenate(scores)
+    order = np.lexsort((all_ids, -all_scores))[:k]
+    return [Hit(int(all_ids[i]), float(all_scores[i])) for i in order]
+
+
+_QUOTES = str.maketrans("‘’‚‛“”„«»‐‑–—", '\'\'\'\'"""""----')
+
+
+def fold(text: str) -> str:
+    """Case, white space and the shape of quotation marks and dashes made alike."""
+    return " ".join(unicodedata.normalize("NFKC", text).translate(_QUOTES).casefold().split())
+
+
+def _pattern(phrase: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w){re.escape(fold(phrase))}(?!\w)")

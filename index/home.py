@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from index.embeddings import DEFAULT_MODEL, Encoder
 from index.errors import KhazriError
-from index.indexer import Indexer
-from index.jobs import Jobs
+from index.indexer import Indexer, Progress, Watcher
+from index.jobs import Job, Jobs
+from index.locks import Busy, locked
 from index.store import Store
+
+log = logging.getLogger("khazri.home")
 
 
 class Home:
@@ -33,6 +40,40 @@ class Home:
                 f"{self.path} was made with the embedding model {recorded}, and this is"
                 f" {self.encoder.identity}. Name that model, or another home with --home."
             )
+
+    def work(self) -> None:
+        """Do the jobs that wait, and those whose process died, until none is left.
+
+        Only one process of a home works at a time; for another one there is nothing to do.
+        """
+        with suppress(Busy), locked(self.path / "work.lock", "khazri work", wait=0):
+            self.jobs.recover()
+            while job := self.jobs.take():
+                try:
+                    self.jobs.run(job, partial(self._do, job))
+                except KhazriError as error:
+                    log.warning("job %d: %s", job.id, error)
+
+    def _do(self, job: Job, watch: Watcher) -> Progress:
+        paths = [Path(path) for path in job.arguments.get("paths", ())]
+        if paths:
+            return self.indexer.index(paths, watch, jsonl=bool(job.arguments.get("jsonl")))
+        return self.indexer.sync(watch)
+
+    def status(self) -> dict[str, Any]:
+        """What the home holds, as plain values."""
+        with self.store.snapshot() as snapshot:
+            counts = snapshot.count()
+            return {
+                "home": str(self.path),
+                "generation": snapshot.generation,
+                "documents": counts.documents,
+                "passages": counts.passages,
+                "failed": len(snapshot.failures()),
+                "sources": [source.location for source in snapshot.sources()],
+                "model": self.store.model,
+                "bytes": sum(p.stat().st_size for p in self.path.rglob("*") if p.is_file()),
+            }
 
     def close(self) -> None:
         """Close the files."""

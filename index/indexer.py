@@ -385,6 +385,23 @@ class Indexer:
         part.write_bytes(data)
         part.replace(folder / hash)
 
+    def find(self, name: str) -> int:
+        """The id of the document that a person names by its id, its name or its path.
+
+        Raises ``KhazriError`` when there is none, or more than one.
+        """
+        with self.store.catalog.read() as db:
+            rows = db.execute(
+                "SELECT id FROM documents WHERE uri IN (?, ?) OR id = ?",
+                [name, str(Path(name).absolute()), int(name) if name.isdecimal() else -1],
+            ).fetchall()
+        if len(rows) == 1:
+            return int(rows[0][0])
+        if rows:
+            ids = ", ".join(str(row[0]) for row in rows)
+            raise KhazriError(f"{name} is the name of several documents; give an id: {ids}.")
+        raise KhazriError(f"There is no document {name}. 'khazri documents' lists them all.")
+
     def remove(self, document_id: int) -> int:
         """Remove a document by hand; return the generation from which it is gone.
 

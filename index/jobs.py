@@ -12,7 +12,7 @@ from typing import Any
 
 from index.catalog import Catalog
 from index.errors import KhazriError
-from index.indexer import Cancelled, Progress
+from index.indexer import Cancelled, Progress, Watcher
 from index.rows import now
 
 EVERY = 0.5  # seconds between two reports of a running job
@@ -104,8 +104,21 @@ class Jobs:
             ).fetchone()
         return _job(row) if row else None
 
-    def run(self, job: Job, work: Callable[[Callable[[Progress], None]], Progress]) -> Job:
-        """Do a job's work, keeping its row up to date; return the row as it ended."""
+    def start(self, kind: str, arguments: Mapping[str, Any]) -> Job:
+        """A job that this process does itself, now."""
+        with self._catalog.write() as db:
+            cursor = db.execute(
+                "INSERT INTO jobs (kind, arguments, status, pid, created, started)"
+                " VALUES (?, ?, 'running', ?, ?, ?)",
+                [kind, json.dumps(arguments, sort_keys=True), os.getpid(), now(), now()],
+            )
+            row = _row(db, cursor.lastrowid or 0)
+        if row is None:
+            raise KhazriError("The job vanished from the catalog.")
+        return _job(row)
+
+    def run(self, job: Job, work: Callable[[Watcher], Progress]) -> Progress:
+        """Do a job's work, keeping its row up to date. Raises what the work raises."""
         reported = 0.0
 
         def watch(progress: Progress) -> None:
@@ -117,18 +130,15 @@ class Jobs:
 
         try:
             progress = work(watch)
-        except Cancelled as stop:
-            self._end(job.id, "cancelled", str(stop))
-        except KhazriError as error:
-            self._end(job.id, "failed", str(error))
-        except BaseException as error:
-            self._end(job.id, "failed", f"{type(error).__name__}: {error}")
+        except (Cancelled, KeyboardInterrupt):
+            self._end(job.id, "cancelled", "cancelled; what was committed stays")
             raise
-        else:
-            self._report(job.id, progress)
-            self._end(job.id, "done", None)
-        found = self.get(job.id)
-        return found or job
+        except BaseException as error:
+            self._end(job.id, "failed", str(error) or type(error).__name__)
+            raise
+        self._report(job.id, progress)
+        self._end(job.id, "done", None)
+        return progress
 
     def _report(self, id: int, progress: Progress) -> bool:
         """Store the progress; say whether the job is asked to stop."""

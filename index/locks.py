@@ -13,11 +13,15 @@ from filelock import FileLock, Timeout
 from index.errors import KhazriError
 
 
+class Busy(KhazriError):
+    """Somebody else holds the lock, and was waited for as long as was asked."""
+
+
 @contextmanager
 def locked(path: Path, purpose: str, wait: float = -1) -> Iterator[None]:
     """Hold the lock of ``path``, for ``purpose``. Waits ``wait`` seconds (-1: as long as needed).
 
-    Raises ``KhazriError`` that says who holds it.
+    Raises ``Busy``, which says who holds it.
     """
     lock = FileLock(path)
     note = path.with_suffix(".holder")
@@ -25,7 +29,7 @@ def locked(path: Path, purpose: str, wait: float = -1) -> Iterator[None]:
         lock.acquire(timeout=wait)
     except Timeout:
         held = note.read_text() if note.exists() else "another process"
-        raise KhazriError(
+        raise Busy(
             f"{path.parent} is being written by {held}. Wait until it is done, or stop it."
         ) from None
     except PermissionError as error:

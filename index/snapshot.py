@@ -119,12 +119,12 @@ class Snapshot:
         clauses, values = [], []
         for column, wanted in (("sources.name", filter.sources), ("type", filter.types)):
             if wanted:
-                clauses.append(f"lower({column}) IN ({','.join('?' * len(wanted))})")
+                clauses.append(f"lower({column}) IN ({_marks(wanted)})")
                 values += [value.lower() for value in wanted]
         if filter.tags:
             clauses.append(
                 "EXISTS (SELECT 1 FROM json_each(documents.tags) WHERE lower(value) IN"
-                f" ({','.join('?' * len(filter.tags))}))"
+                f" ({_marks(filter.tags)}))"
             )
             values += [tag.lower() for tag in filter.tags]
         if filter.before:
@@ -247,6 +247,19 @@ class Snapshot:
         """The passages, in the order asked for; their text is verified against its hash."""
         return fetch(self._db, ids)
 
+    def dates(self, ids: Sequence[int]) -> list[str | None]:
+        """When the document of each passage was published."""
+        found: dict[int, str | None] = {}
+        for start in range(0, len(ids), 500):
+            part = ids[start : start + 500]
+            rows = self._db.execute(
+                "SELECT passages.id, published FROM passages JOIN documents"
+                f" ON documents.id = document_id WHERE passages.id IN ({_marks(part)})",
+                list(part),
+            )
+            found |= {row[0]: row[1] for row in rows}
+        return [found[id] for id in ids]
+
     def count(self) -> Counts:
         """Documents and passages."""
         row = self._db.execute("SELECT count(*), coalesce(sum(passages), 0) FROM documents")
@@ -321,7 +334,7 @@ def fetch(db: sqlite3.Connection, ids: Sequence[int]) -> list[Passage]:
     for start in range(0, len(ids), 500):
         part = ids[start : start + 500]
         rows = db.execute(
-            f"SELECT * FROM passages WHERE id IN ({','.join('?' * len(part))})", list(part)
+            f"SELECT * FROM passages WHERE id IN ({_marks(part)})", list(part)
         ).fetchall()
         for row in rows:
             id = row["document_id"]
@@ -366,6 +379,10 @@ def _document(row: sqlite3.Row) -> Document:
         tuple(json.loads(row["tags"])),
         row["text_hash"],
     )
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ",".join("?" * len(values))
 
 
 def _and(mask: Mask | None, other: Mask) -> Mask:

@@ -27,7 +27,7 @@ from index.changes import Changes, Draft
 from index.embeddings import EmbeddingStore, Half
 from index.errors import KhazriError
 from index.keyword import ANALYZER, Entry
-from index.locks import locked
+from index.locks import Busy, locked
 from index.rows import Rows
 from index.segments import Damaged, Files, Segment, build, open_segment
 from index.snapshot import Mask, Snapshot, View, fetch
@@ -176,7 +176,7 @@ class Store:
         ]
         if not orphans:
             return
-        with suppress(KhazriError), locked(self.home / "merge.lock", "a clean-up", wait=0):
+        with suppress(Busy), locked(self.home / "merge.lock", "a clean-up", wait=0):
             for folder in orphans:
                 log.info("removing %s, which belongs to no commit", folder)
                 shutil.rmtree(folder, ignore_errors=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 
-from charset_normalizer import from_bytes
+from charset_normalizer import CharsetMatch, from_bytes
 
 _SAMPLE = 64 * 1024  # bytes: enough to tell an encoding by
 _BINARY = 0.02  # share of control characters that no text has
@@ -17,6 +17,12 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+# Encodings that people have used for files; rarer ones only take text away from these.
+_LEGACY = [
+    *("cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1255", "cp1256"),
+    *("koi8_r", "cp866", "cp932", "euc_jp", "cp949", "gb18030", "big5"),
+]
+_TURKISH = re.compile(rb"[\xd0\xdd\xde\xf0\xfd\xfe]")  # Ğ İ Ş ğ ı ş
 _FOREIGN_LINE = re.compile(rb"[^\n]{0,400}[\x80-\xff][^\n]{0,400}\n?")
 
 
@@ -75,5 +81,14 @@ def _guess(data: bytes) -> str:
         sample += match.group()
         if len(sample) > _SAMPLE:
             break
-    best = from_bytes(sample).best()
-    return best.encoding if best else "cp1252"
+    fitting = list(from_bytes(sample, cp_isolation=_LEGACY))
+    names = {name for fit in fitting if fit.chaos <= fitting[0].chaos for name in _names(fit)}
+    if "cp1252" not in names:
+        return fitting[0].encoding if fitting else "cp1252"
+    # Equally good: the western one, or the Turkish one for what no large western language has.
+    return "cp1254" if _TURKISH.search(sample) else "cp1252"
+
+
+def _names(fit: CharsetMatch) -> list[str]:
+    """The encodings in which the sample reads the same."""
+    return [fit.encoding, *fit.could_be_from_charset]

@@ -18,6 +18,7 @@ from index.values import Content
 logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # its verdicts are told in ours
 
 _HEAD = 4096  # bytes in which a page declares itself
+_LITTLE = 250  # characters, below which trafilatura too takes the whole page, but runs it together
 _START = re.compile(
     rb"\s*(?:<\?xml[^>]*>\s*|<!--.{0,2000}?-->\s*)*<(?:!doctype\s+html|html|head|body)\b",
     re.IGNORECASE | re.DOTALL,
@@ -58,17 +59,20 @@ def read(data: bytes) -> Content:
     tree = markup.parse(page)
     if tree is None:
         return assemble("html", markup.page(page))
+    title, published = _title(tree), _published(tree)
+    language = tree.get("lang") or tree.get("{http://www.w3.org/XML/1998/namespace}lang")
+    found = _article(tree)
     return assemble(
         "html",
-        _article(tree) or markup.page(page),
-        title=_title(tree),
-        published=_published(tree),
-        language=tree.get("lang") or tree.get("{http://www.w3.org/XML/1998/namespace}lang"),
+        found if sum(len(piece.text) for piece in found) >= _LITTLE else markup.page(page),
+        title=title,
+        published=published,
+        language=language,
     )
 
 
 def _article(tree: markup.Element) -> list[Piece]:
-    """What trafilatura takes for the article; it may leave the tree changed.
+    """What trafilatura takes for the article; the tree is changed by it.
 
     Favouring recall and dropping hidden elements first did best on Readability's pages.
     """

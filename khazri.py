@@ -1,0 +1,342 @@
+"""The front door: the ``khazri`` command. It parses arguments and calls a room."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+    from index.home import Home
+    from index.indexer import Progress
+    from index.jobs import Job
+    from search.engine import Engine
+    from search.results import Answer, Found, Result
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+MODES = click.Choice(["hybrid", "keyword", "semantic"])
+as_json = click.option("--json", "as_json", is_flag=True, help="Print what the JSON route replies.")
+narrow = click.option("--filter", default="", help="For example: 'type:pdf after:2024'.")
+
+
+class Door(click.Group):
+    """Shows a failure that a person can mend as one sentence, and exits with 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command."""
+        from index.errors import KhazriError
+
+        try:
+            return super().invoke(ctx)
+        except KhazriError as error:
+            raise click.ClickException(str(error)) from error
+        except KeyboardInterrupt:
+            raise click.ClickException("Stopped. What was committed stays.") from None
+
+
+@click.group(cls=Door, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--home",
+    envvar="KHAZRI_HOME",
+    default="~/.khazri",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="The folder where everything lives (or KHAZRI_HOME).",
+)
+@click.version_option(package_name="khazri")
+@click.pass_context
+def main(ctx: click.Context, home: Path) -> None:
+    """Ask questions of your own documents and get exact, verified quotes."""
+    ctx.obj = home
+
+
+@contextmanager
+def opened(ctx: click.Context) -> Iterator[Home]:
+    """The home that the command names."""
+    from index.home import Home
+
+    home = Home(ctx.obj)
+    try:
+        yield home
+    finally:
+        home.close()
+
+
+@contextmanager
+def engine(ctx: click.Context) -> Iterator[Engine]:
+    """The engine over the home that the command names."""
+    from search.engine import Engine
+
+    with opened(ctx) as home:
+        yield Engine(home.store, home.encoder)
+
+
+@main.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--jsonl", is_flag=True, help="PATHS hold one JSON document a line.")
+@as_json
+@click.pass_context
+def index(ctx: click.Context, paths: tuple[Path, ...], jsonl: bool, as_json: bool) -> None:
+    """Index files and folders; without PATHS, bring what is known up to date."""
+    from index.jobs import describe
+
+    if jsonl and not paths:
+        raise click.UsageError("--jsonl needs the path of a file.")
+    with opened(ctx) as home, bar() as watch:
+        job = home.jobs.start("index", {"paths": [str(path) for path in paths]})
+        progress = home.jobs.run(
+            job,
+            lambda report: home.indexer.index(paths, both(watch, report), jsonl=jsonl)
+            if paths
+            else home.indexer.sync(both(watch, report)),
+        )
+    if as_json:
+        print_json(describe(progress))
+    else:
+        summary(progress)
+
+
+@main.command()
+@click.argument("question", nargs=-1, required=True)
+@click.option("--limit", default=5, show_default=True, type=click.IntRange(1, 100))
+@narrow
+@as_json
+@click.pass_context
+def ask(
+    ctx: click.Context, question: tuple[str, ...], limit: int, filter: str, as_json: bool
+) -> None:
+    """Answer a question with verified quotes."""
+    with engine(ctx) as answering:
+        answer = answering.answer(" ".join(question), limit=limit, filter=filter)
+    if as_json:
+        from web.schemas import AnswerReply
+
+        click.echo(AnswerReply.of(answer).model_dump_json())
+    else:
+        show_answer(answer)
+
+
+@main.command()
+@click.argument("query", nargs=-1)
+@click.option("--limit", default=10, show_default=True, type=click.IntRange(1, 100))
+@click.option("--offset", default=0, type=click.IntRange(0))
+@click.option("--mode", default="hybrid", show_default=True, type=MODES)
+@click.option("--order", default="relevance", type=click.Choice(["relevance", "date"]))
+@click.option("--batch", type=click.File(encoding="utf-8"), help="A file of queries, one a line.")
+@narrow
+@as_json
+@click.pass_context
+def search(
+    ctx: click.Context, query: tuple[str, ...], batch: Any, as_json: bool, **options: Any
+) -> None:
+    """Find passages. With --batch and --json, one reply a line."""
+    if bool(query) == bool(batch):
+        raise click.UsageError("Give either a query or --batch FILE.")
+    queries = [line.strip() for line in batch if line.strip()] if batch else [" ".join(query)]
+    with engine(ctx) as searching:
+        for one in queries:
+            found = searching.search(one, **options)
+            if as_json:
+                from web.schemas import SearchReply
+
+                click.echo(SearchReply.of(found).model_dump_json())
+            else:
+                show_found(found)
+
+
+@main.command()
+@click.argument("query", nargs=-1)
+@click.option("--format", default="jsonl", type=click.Choice(["jsonl", "csv"]), show_default=True)
+@narrow
+@click.pass_context
+def export(ctx: click.Context, query: tuple[str, ...], format: str, filter: str) -> None:
+    """Print every passage that matches a keyword query or a filter."""
+    from web.export import lines
+
+    with engine(ctx) as exporting:
+        for line in lines(exporting.export(" ".join(query), filter=filter), format):
+            click.echo(line, nl=False)
+
+
+@main.command()
+@click.argument("documents", nargs=-1, required=True)
+@click.pass_context
+def remove(ctx: click.Context, documents: tuple[str, ...]) -> None:
+    """Remove DOCUMENTS, by id or name. They stay away until their files change."""
+    with opened(ctx) as home:
+        for name in documents:
+            id = home.indexer.find(name)
+            generation = home.indexer.remove(id)
+            click.echo(f"Removed {name} (gone from generation {generation} on).", err=True)
+
+
+@main.command()
+@as_json
+@click.pass_context
+def status(ctx: click.Context, as_json: bool) -> None:
+    """Say what the home holds."""
+    with opened(ctx) as home:
+        told = home.status()
+    if as_json:
+        print_json(told)
+        return
+    for name, value in told.items():
+        click.echo(f"{name:12} {value}")
+
+
+@main.command()
+@click.option("--failed", is_flag=True, help="The files that gave no document, and why.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1))
+@click.option("--offset", default=0, type=click.IntRange(0))
+@click.argument("text", default="")
+@click.pass_context
+def documents(ctx: click.Context, text: str, failed: bool, limit: int, offset: int) -> None:
+    """List the documents, or those with TEXT in their title or name."""
+    with opened(ctx) as home, home.store.snapshot() as snapshot:
+        if failed:
+            for failure in snapshot.failures():
+                click.echo(f"{failure.uri}: {failure.reason}")
+            return
+        total, page = snapshot.documents(offset, limit, text)
+    for document in page:
+        date = document.published or "undated"
+        click.echo(f"{document.id:6}  {date:10}  {document.title}  ({document.uri})")
+    click.echo(f"{total} documents", err=True)
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
+@click.pass_context
+def serve(ctx: click.Context, host: str, port: int) -> None:
+    """Serve the web page and the JSON routes."""
+    from search.engine import Engine
+    from web.app import create_app
+    from web.app import serve as run
+
+    with opened(ctx) as home:
+        app = create_app(home, Engine(home.store, home.encoder))
+        run(app, host, port)
+
+
+@main.command(hidden=True)
+@click.pass_context
+def work(ctx: click.Context) -> None:
+    """Do the jobs that wait, then stop. Started by the server, at low priority."""
+    with opened(ctx) as home:
+        home.work()
+
+
+# Showing
+
+
+@contextmanager
+def bar() -> Iterator[Callable[[Progress], None]]:
+    """A progress bar on standard error, where that is a terminal."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+        TextColumn("documents · {task.fields[rate]:.0f} passages/s ·"), TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as p:
+        task: TaskID = p.add_task("Indexing", total=None, rate=0.0)
+
+        def watch(progress: Any) -> None:
+            rate = progress.passages / max(progress.seconds, 1e-3)
+            p.update(task, completed=progress.done, total=progress.total, rate=rate)
+
+        yield watch
+
+
+def both(
+    first: Callable[[Progress], None], second: Callable[[Progress], None]
+) -> Callable[[Progress], None]:
+    """Tell two watchers of progress."""
+
+    def watch(progress: Progress) -> None:
+        first(progress)
+        second(progress)
+
+    return watch
+
+
+def summary(progress: Progress) -> None:
+    """What an indexing run did, in words."""
+    counts = {
+        "added": progress.added, "changed": progress.changed, "renamed": progress.moved,
+        "removed": progress.removed, "unchanged": progress.unchanged,
+    }
+    told = ", ".join(f"{n} {name}" for name, n in counts.items() if n) or "nothing to do"
+    click.echo(
+        f"{told}; {progress.passages} passages, {progress.embedded} embedded,"
+        f" in {progress.seconds:.1f} s (generation {progress.generation})."
+    )
+    for failed in progress.failed:
+        click.echo(f"not read: {failed.uri}: {failed.reason}", err=True)
+
+
+def show_answer(answer: Answer) -> None:
+    """An answer, its sources, and where nothing was found the nearest passages."""
+    if answer.answered:
+        for citation in answer.citations:
+            quote = " ".join(citation.quote.split())
+            document = citation.passage.document
+            page = f", page {citation.passage.page}" if citation.passage.page else ""
+            date = f", {document.published}" if document.published else ""
+            click.echo(f"[{citation.number}] “{quote}”")
+            click.secho(f"    {document.title}{date}{page} · {document.uri}", dim=True)
+    else:
+        click.echo(answer.reason)
+        if answer.results:
+            click.echo("\nThe nearest passages, which are not answers:")
+        for result in answer.results[:3]:
+            show_result(result)
+    for note in answer.notes:
+        click.echo(note, err=True)
+
+
+def show_found(found: Found) -> None:
+    """A page of results."""
+    if not found.results:
+        click.echo("Nothing was found.")
+    for result in found.results:
+        show_result(result)
+    for note in found.notes:
+        click.echo(note, err=True)
+    click.echo(f"{found.total} passages in {found.took_ms:.0f} ms", err=True)
+
+
+def show_result(result: Result) -> None:
+    """One passage and why it was found."""
+    document, why = result.passage.document, result.why
+    text = " ".join(result.passage.text.split())
+    found = [name for name, leg in (("words", why.keyword), ("meaning", why.semantic)) if leg]
+    click.echo()
+    click.secho(" › ".join(filter(None, [document.title, result.passage.heading])), bold=True)
+    click.echo(text if len(text) <= 400 else f"{text[:399]}…")
+    matched = f" ({', '.join(why.terms)})" if why.terms else ""
+    click.secho(f"found by {' and '.join(found) or 'filter'}{matched} · {document.uri}", dim=True)
+
+
+def print_json(value: Any) -> None:
+    """One JSON object on standard output."""
+    import json
+
+    click.echo(json.dumps(value, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,223 @@
+"""The engine: a question becomes ranked passages, each with the reasons for its place."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from index.embeddings import Encoder, Half
+from index.errors import KhazriError
+from index.keyword import terms, words
+from index.snapshot import Selection, Snapshot
+from index.store import Store
+from index.values import Filter, Hit
+from search.fusion import SEMANTIC, convex, reciprocal_rank
+from search.question import LONGEST, Question, parse
+from search.results import Found, Mode, Order, Rank, Result, Why
+
+DEPTH = 300  # passages that each leg proposes
+
+Fusion = Literal["convex", "reciprocal"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """Candidates in their final order: passage ids, scores, and what each leg said of them."""
+
+    ids: tuple[int, ...]
+    scores: tuple[float, ...]
+    keyword: dict[int, Rank]
+    semantic: dict[int, Rank]
+    total: int
+
+
+class Engine:
+    """Answers from a store. One engine serves any number of threads."""
+
+    def __init__(
+        self, store: Store, encoder: Encoder, fusion: Fusion = "convex", weight: float = SEMANTIC
+    ) -> None:
+        """``weight`` is the semantic leg's share in the convex fusion, from 0 to 1."""
+        self.store = store
+        self.encoder = encoder
+        self.fusion = fusion
+        self.weight = weight
+
+    def search(
+        self,
+        query: str,
+        *,
+        limit: int = 10,
+        offset: int = 0,
+        mode: Mode = "hybrid",
+        filter: str = "",
+        order: Order = "relevance",
+    ) -> Found:
+        """Find passages. Raises ``KhazriError`` when nothing is asked or too much."""
+        started = time.perf_counter()
+        question = ask(query, filter)
+        vector = self.vector(question.text, mode)
+        with self.store.snapshot() as snapshot:
+            question, selection = narrowed(snapshot, question)
+            ranked = self.rank(snapshot, question.text, vector, selection, mode, offset + limit)
+            if order == "date":
+                ranked = _by_date(snapshot, ranked)
+            results = explain(snapshot, question.text, ranked, offset, limit)
+        took = (time.perf_counter() - started) * 1000
+        return Found(
+            query,
+            mode,
+            order,
+            ranked.total,
+            limit,
+            offset,
+            tuple(results),
+            question.notes,
+            snapshot.generation,
+            round(took, 2),
+        )
+
+    def export(self, query: str, *, filter: str = "") -> Iterator[Result]:
+        """Every passage that matches a keyword query or a filter, best or oldest first."""
+        question = ask(query, filter)
+        with self.store.snapshot() as snapshot:
+            question, selection = narrowed(snapshot, question)
+            ranked = self.rank(snapshot, question.text, None, selection, "keyword", None)
+            for start in range(0, len(ranked.ids), 100):
+                yield from explain(snapshot, question.text, ranked, start, 100)
+
+    def vector(self, text: str, mode: Mode = "hybrid") -> Half | None:
+        """The vector of a question, where the mode and the question call for one."""
+        return None if mode == "keyword" or not text else self.encoder.encode([text])[0]
+
+    def rank(
+        self,
+        snapshot: Snapshot,
+        text: str,
+        vector: Half | None,
+        selection: Selection,
+        mode: Mode,
+        depth: int | None,
+    ) -> Ranked:
+        """Order the candidates of a question; ``depth`` is how many a single leg must give."""
+        if not text:
+            ids = tuple(snapshot.selected(selection))
+            return Ranked(ids, (0.0,) * len(ids), {}, {}, len(ids))
+        asked = terms(text)
+        if mode == "keyword" or vector is None:
+            wanted = None if depth is None else max(depth, DEPTH)
+            hits, total = snapshot.keyword(asked, wanted, selection)
+            return Ranked(*_columns(hits), _ranks(hits), {}, total)
+        nearest = snapshot.semantic(vector, DEPTH, selection)
+        if mode == "semantic":
+            return Ranked(*_columns(nearest), {}, _ranks(nearest), len(nearest))
+        hits, _ = snapshot.keyword(asked, DEPTH, selection)
+        return self._fused(snapshot, asked, vector, hits, nearest)
+
+    def _fused(
+        self,
+        snapshot: Snapshot,
+        asked: Sequence[str],
+        vector: Half,
+        hits: Sequence[Hit],
+        nearest: Sequence[Hit],
+    ) -> Ranked:
+        """Fuse both legs over the union of their candidates, with the exact scores of both."""
+        by_word, by_meaning = _ranks(hits), _ranks(nearest)
+        ids = sorted(by_word.keys() | by_meaning.keys())
+        bm25 = snapshot.keyword_weights(asked, ids).sum(axis=1)
+        cosine = snapshot.semantic_scores(vector, ids)
+        if self.fusion == "convex":
+            fused = convex(bm25, cosine, self.weight)
+        else:
+            fused = reciprocal_rank(
+                *(
+                    np.array([leg[id].rank if id in leg else 0 for id in ids])
+                    for leg in (by_word, by_meaning)
+                )
+            )
+        order = np.lexsort((np.array(ids), -fused))
+        for i, id in enumerate(ids):
+            if id not in by_word and bm25[i] > 0:
+                by_word[id] = Rank(None, float(bm25[i]))
+            if id not in by_meaning:
+                by_meaning[id] = Rank(None, float(cosine[i]))
+        return Ranked(
+            tuple(ids[i] for i in order),
+            tuple(float(fused[i]) for i in order),
+            by_word,
+            by_meaning,
+            len(ids),
+        )
+
+
+def ask(query: str, filter: str) -> Question:
+    """Parse a question. Raises ``KhazriError`` when there is nothing to look for, or too much."""
+    if len(query) > LONGEST:
+        raise KhazriError(
+            f"The question has {len(query):,} characters; at most {LONGEST:,} can be asked."
+            " Ask for what matters most in it."
+        )
+    question = parse(query, filter)
+    if not any(True for _ in words(question.text)):
+        if question.filter.empty:
+            raise KhazriError("The question is empty. Type a word, a question or a filter.")
+        question = replace(question, text="")
+    return question
+
+
+def narrowed(snapshot: Snapshot, question: Question) -> tuple[Question, Selection]:
+    """What a question's filter leaves. A phrase that stands nowhere is searched as words."""
+    standing, notes = [], list(question.notes)
+    base = replace(question.filter, phrases=())
+    for phrase in question.filter.phrases:
+        if snapshot.select(replace(base, phrases=(phrase,))).count:
+            standing.append(phrase)
+        else:
+            notes.append(f"“{phrase}” stands nowhere word for word, so its words were searched.")
+    filter = replace(base, phrases=tuple(standing))
+    return Question(question.text, filter, tuple(notes)), snapshot.select(filter)
+
+
+def explain(snapshot: Snapshot, text: str, ranked: Ranked, offset: int, limit: int) -> list[Result]:
+    """One page of results, each with the reasons for its place."""
+    ids = ranked.ids[offset : offset + limit]
+    scores = dict(zip(ids, ranked.scores[offset : offset + limit], strict=True))
+    asked = {word.term: text[word.start : word.end] for word in reversed(list(words(text)))}
+    kept = terms(text)
+    weights = dict(zip(ids, snapshot.keyword_weights(kept, ids), strict=True))
+    return [
+        Result(
+            passage,
+            scores[passage.id],
+            Why(
+                ranked.keyword.get(passage.id),
+                ranked.semantic.get(passage.id),
+                tuple(asked[t] for t, w in zip(kept, weights[passage.id], strict=True) if w > 0),
+            ),
+        )
+        for passage in snapshot.fetch(ids)
+    ]
+
+
+def _columns(hits: Sequence[Hit]) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    return tuple(hit.passage_id for hit in hits), tuple(hit.score for hit in hits)
+
+
+def _ranks(hits: Sequence[Hit]) -> dict[int, Rank]:
+    return {hit.passage_id: Rank(place, hit.score) for place, hit in enumerate(hits, 1)}
+
+
+def _by_date(snapshot: Snapshot, ranked: Ranked) -> Ranked:
+    """The same candidates, newest first; undated ones last; ties in the order they had."""
+    dates = snapshot.dates(ranked.ids)
+    order = sorted(range(len(ranked.ids)), key=lambda i: dates[i] or "", reverse=True)
+    return replace(
+        ranked,
+        ids=tuple(ranked.ids[i] for i in order),
+        scores=tuple(ranked.scores[i] for i in order),
+    )

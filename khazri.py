@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -15,12 +15,8 @@ if TYPE_CHECKING:
 
     from index.home import Home
     from index.indexer import Progress
-    from index.jobs import Job
     from search.engine import Engine
     from search.results import Answer, Found, Result
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 MODES = click.Choice(["hybrid", "keyword", "semantic"])
 as_json = click.option("--json", "as_json", is_flag=True, help="Print what the JSON route replies.")
@@ -94,9 +90,11 @@ def index(ctx: click.Context, paths: tuple[Path, ...], jsonl: bool, as_json: boo
         job = home.jobs.start("index", {"paths": [str(path) for path in paths]})
         progress = home.jobs.run(
             job,
-            lambda report: home.indexer.index(paths, both(watch, report), jsonl=jsonl)
-            if paths
-            else home.indexer.sync(both(watch, report)),
+            lambda report: (
+                home.indexer.index(paths, both(watch, report), jsonl=jsonl)
+                if paths
+                else home.indexer.sync(both(watch, report))
+            ),
         )
     if as_json:
         print_json(describe(progress))
@@ -135,7 +133,7 @@ def ask(
 @as_json
 @click.pass_context
 def search(
-    ctx: click.Context, query: tuple[str, ...], batch: Any, as_json: bool, **options: Any
+    ctx: click.Context, /, query: tuple[str, ...], batch: Any, as_json: bool, **options: Any
 ) -> None:
     """Find passages. With --batch and --json, one reply a line."""
     if bool(query) == bool(batch):
@@ -157,7 +155,9 @@ def search(
 @click.option("--format", default="jsonl", type=click.Choice(["jsonl", "csv"]), show_default=True)
 @narrow
 @click.pass_context
-def export(ctx: click.Context, query: tuple[str, ...], format: str, filter: str) -> None:
+def export(
+    ctx: click.Context, query: tuple[str, ...], format: Literal["jsonl", "csv"], filter: str
+) -> None:
     """Print every passage that matches a keyword query or a filter."""
     from web.export import lines
 
@@ -243,13 +243,20 @@ def bar() -> Iterator[Callable[[Progress], None]]:
     """A progress bar on standard error, where that is a terminal."""
     from rich.console import Console
     from rich.progress import (
-        BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn,
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
     )
 
     console = Console(stderr=True)
     columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
-        TextColumn("documents · {task.fields[rate]:.0f} passages/s ·"), TimeRemainingColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("documents · {task.fields[rate]:.0f} passages/s ·"),
+        TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as p:
         task: TaskID = p.add_task("Indexing", total=None, rate=0.0)
@@ -276,8 +283,11 @@ def both(
 def summary(progress: Progress) -> None:
     """What an indexing run did, in words."""
     counts = {
-        "added": progress.added, "changed": progress.changed, "renamed": progress.moved,
-        "removed": progress.removed, "unchanged": progress.unchanged,
+        "added": progress.added,
+        "changed": progress.changed,
+        "renamed": progress.moved,
+        "removed": progress.removed,
+        "unchanged": progress.unchanged,
     }
     told = ", ".join(f"{n} {name}" for name, n in counts.items() if n) or "nothing to do"
     click.echo(

@@ -15,8 +15,15 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import save_file
 
-_DTYPES = {"I64": np.int64, "U64": np.uint64, "U32": np.uint32, "U16": np.uint16, "U8": np.uint8}
-_DTYPES |= {"F16": np.float16, "F32": np.float32, "F64": np.float64, "I8": np.int8}
+_DTYPES = {  # as safetensors spells them
+    "I64": "<i8",
+    "U64": "<u8",
+    "U32": "<u4",
+    "U16": "<u2",
+    "U8": "u1",
+    "F16": "<f2",
+    "F32": "<f4",
+}
 
 
 def save(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
@@ -34,7 +41,7 @@ def load(path: Path) -> dict[str, npt.NDArray[Any]]:
         body = raw[8 + size :].view(np.ndarray)
         return {
             name: body[slice(*entry["data_offsets"])]
-            .view(_DTYPES[entry["dtype"]])
+            .view(np.dtype(_DTYPES[entry["dtype"]]))
             .reshape(entry["shape"])
             for name, entry in header.items()
         }

@@ -53,7 +53,9 @@ def embedding_text(title: str, heading: str, text: str) -> str:
 def draft(source_id: int, uri: str, content: Content, content_hash: str, ruler: Ruler) -> Draft:
     """Make a draft of what a reader read. A document without a title is called by its name."""
     title = content.title or _name(uri)
-    limit = max(ruler.window // 2, ruler.window - ruler.measure([title])[0] - HEADING)
+    headed = any(block.kind == "heading" for block in content.blocks[1:])
+    above = ruler.measure([title])[0] + (HEADING if headed else 0)
+    limit = max(ruler.window // 2, ruler.window - above)
     spans = [
         replace(span, heading=_below(title, span.heading))
         for span in split(content.text, content.blocks, ruler.measure, limit, content.language)

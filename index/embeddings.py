@@ -40,7 +40,7 @@ class Encoder:
     """A sentence-transformers model. It is loaded at first use, once, from any thread."""
 
     def __init__(self, name: str = DEFAULT_MODEL) -> None:
-        """``name``: the embedded default, a folder, or a model of the hub (then it may download)."""
+        """``name``: the embedded default, a folder, or a model of the hub (which may download it)."""
         self.name = name
         self._lock = threading.Lock()
 
@@ -123,7 +123,7 @@ def _load(path: str, name: str) -> Any:
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging
 
-    logging.disable_progress_bar()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         return SentenceTransformer(path)
     except (OSError, ValueError) as error:

@@ -27,11 +27,13 @@ from whoosh.util.numeric import byte_to_length
 
 from index.postings import FIELDS, Arrays, Run, pack
 
-ANALYZER = "english-1"  # recorded in the catalog: another one means another index
+ANALYZER = "english-2"  # recorded in the catalog: another one means another index
 
 LENGTHS = tuple(int(byte_to_length(i)) for i in range(256))
 _WORD = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\w)|\w+(?:[.'’]\w+)*")
 _MARKS = dict.fromkeys(range(0x300, 0x370))
+_NUMBERS = "two three four five six seven eight nine ten eleven twelve".split()
+_DIGITS = {word: str(number) for number, word in enumerate(_NUMBERS, 2)}
 _STOP = frozenset(stoplists["en"]) | {"whose"}
 
 
@@ -54,12 +56,15 @@ def words(text: str) -> Iterator[Word]:
 
 @lru_cache(maxsize=1 << 17)
 def _term(word: str) -> tuple[str, bool]:
-    """Lower case, without a possessive, thousands separators and accents, stemmed by Porter."""
+    """Lower case, without a possessive, thousands separators and accents, stemmed by Porter.
+
+    Small numbers in words are digits, so that "three years" finds "3 years".
+    """
     lowered = word.lower()
     if lowered[0].isdigit():
         return lowered.replace(",", ""), False
     lowered = lowered.removesuffix("'s").removesuffix("’s")
-    term = stem(lowered)
+    term = _DIGITS.get(lowered) or stem(lowered)
     if not term.isascii():
         term = unicodedata.normalize("NFKC", unicodedata.normalize("NFD", term).translate(_MARKS))
     return term or lowered, lowered in _STOP

@@ -7,6 +7,7 @@ sentences, into parts of about the same length.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
@@ -14,6 +15,8 @@ from index.sentences import sentences
 from index.values import Block, Span
 
 Measure = Callable[[Sequence[str]], list[int]]
+
+_SPACE = re.compile(r"\s")
 
 SHORT = 20  # tokens: below this a paragraph says too little to be found by itself
 
@@ -59,7 +62,7 @@ def _belongs(block: Block, size: int, run: Sequence[Block], sizes: Sequence[int]
     if block.page != run[-1].page:
         return False
     short = size < SHORT or sum(sizes) < SHORT
-    return short or (block.kind in ("item", "row") and run[-1].kind != "heading")
+    return short or block.kind in ("item", "row")
 
 
 def _path(headings: Sequence[tuple[int, str]]) -> str:
@@ -112,8 +115,8 @@ def _words(
             yield start, end, size
             continue
         middle = (start + end) // 2
-        space = text.rfind(" ", start + 1, middle + 1)
-        cut = space if space > 0 else middle
+        spaces = (match.start() for match in _SPACE.finditer(text, start, end))
+        cut = min(spaces, key=lambda at: abs(at - middle), default=middle)
         halves = [_trim(text, start, cut), _trim(text, cut, end)]
         yield from _words(text, [h for h in halves if h[0] < h[1]], measure, limit)
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 K1, B = 0.9, 0.4
 FIELDS = ("text", "heading", "title")
-BOOSTS = {"text": 1.0, "heading": 0.3, "title": 0.5}
+BOOSTS = {"text": 1.0, "heading": 0.3, "title": 0.35}
 _HIGHEST = 255  # a term frequency is kept in one byte; nothing in BM25 changes beyond that
 
 Ints = npt.NDArray[np.int64]

@@ -312,8 +312,10 @@ class Snapshot:
                 r["name"],
                 r["kind"],
                 r["location"],
-                *(tuple(json.loads(r[column])) for column in ("include", "exclude", "tags")),
-                r["documents"],
+                include=tuple(json.loads(r["include"])),
+                exclude=tuple(json.loads(r["exclude"])),
+                tags=tuple(json.loads(r["tags"])),
+                documents=r["documents"],
             )
             for r in rows
         ]

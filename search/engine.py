@@ -14,10 +14,11 @@ from index.errors import KhazriError
 from index.keyword import terms, words
 from index.snapshot import Selection, Snapshot
 from index.store import Store
-from index.values import Filter, Hit
+from index.values import Hit
+from search.answers import READ, compose
 from search.fusion import SEMANTIC, convex, reciprocal_rank
 from search.question import LONGEST, Question, parse
-from search.results import Found, Mode, Order, Rank, Result, Why
+from search.results import Answer, Found, Mode, Order, Rank, Result, Why
 
 DEPTH = 300  # passages that each leg proposes
 
@@ -67,7 +68,6 @@ class Engine:
             if order == "date":
                 ranked = _by_date(snapshot, ranked)
             results = explain(snapshot, question.text, ranked, offset, limit)
-        took = (time.perf_counter() - started) * 1000
         return Found(
             query,
             mode,
@@ -78,7 +78,30 @@ class Engine:
             tuple(results),
             question.notes,
             snapshot.generation,
-            round(took, 2),
+            _since(started),
+        )
+
+    def answer(self, question: str, *, filter: str = "", limit: int = 5) -> Answer:
+        """Answer with verified quotes, or say why not. Raises ``KhazriError`` like ``search``."""
+        started = time.perf_counter()
+        asked = ask(question, filter)
+        vector = self.vector(asked.text)
+        with self.store.snapshot() as snapshot:
+            asked, selection = narrowed(snapshot, asked)
+            ranked = self.rank(snapshot, asked.text, vector, selection, "hybrid", limit)
+            results = explain(snapshot, asked.text, ranked, 0, max(limit, READ))
+            reply = compose(snapshot, self.encoder, asked.text, vector, results)
+        return Answer(
+            question,
+            bool(reply.citations),
+            reply.text,
+            reply.citations,
+            tuple(results[:limit]),
+            reply.reason,
+            reply.confidence,
+            asked.notes,
+            snapshot.generation,
+            _since(started),
         )
 
     def export(self, query: str, *, filter: str = "") -> Iterator[Result]:
@@ -202,6 +225,10 @@ def explain(snapshot: Snapshot, text: str, ranked: Ranked, offset: int, limit: i
         )
         for passage in snapshot.fetch(ids)
     ]
+
+
+def _since(started: float) -> float:
+    return round((time.perf_counter() - started) * 1000, 2)
 
 
 def _columns(hits: Sequence[Hit]) -> tuple[tuple[int, ...], tuple[float, ...]]:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 Scores = npt.NDArray[np.float64]
 
-SEMANTIC = 0.75  # the weight of the semantic leg; measured by bench/quality.py
+SEMANTIC = 0.8  # the weight of the semantic leg; measured by bench/quality.py
 SMOOTHING = 60  # of reciprocal rank fusion (Cormack, Clarke and Büttcher, 2009)
 
 

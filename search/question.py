@@ -20,6 +20,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date
+from itertools import chain
 
 from index.keyword import words
 from index.values import Filter
@@ -53,7 +54,7 @@ def parse(query: str, more: str = "") -> Question:
     dates: dict[str, str] = {}
     without: list[str] = []
     phrases: list[str] = []
-    for match in _PIECE.finditer(f"{query} {more}"):
+    for match in chain(_PIECE.finditer(query), _PIECE.finditer(f" {more}")):
         field = (match["field"] or "").lower()
         value = match["quoted"] if match["quoted"] is not None else match["plain"]
         if field in lists and value and value.strip():

@@ -1,0 +1,140 @@
+"""How likely a collection answers a question: one calibrated probability, and the reason in words.
+
+A logistic regression over a few plain features. ``tools/fit_confidence.py`` fits its weights and
+prints how well it tells questions that a collection answers from others.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass
+from math import exp, log
+
+from index.keyword import terms, words
+from index.values import Passage
+from search.quotes import Sentence, share
+
+THRESHOLD = 0.5  # at least this likely, and the answer is given
+
+# Words that say what kind of thing is asked for, or could be said otherwise, in questions that
+# are answered: the passage seldom repeats them (measured on questions with known answers).
+_EXPENDABLE = frozenset(
+    term
+    for word in """
+    according actually also amount another anyone approximate approximately ask aspect average
+    become becoming begin begun belief besides call called carry cause caused characteristic
+    classify come common commonly compare compared concern consider considered
+    currently date day decide describe described despite detail detailed discuss discussed
+    else end ended entity event ever example exist far fast feel find first frequently
+    gave get give given go happen happened held hold important include individual
+    instead involve issue item kind know known large last late later latest lead let list located
+    location long main make made many may mean meant mention mentioned method might much must name
+    named new number occur occurred often one opinion originally part people percent percentage
+    period person place portion previous previously prior purpose put quantity quite reason receive
+    received regard regarding relate result role said say show shown similar since situation size
+    someone something sort specific start started state stated still supposed take taken talk tell
+    term thing think thought time today together told took topic total tries try trying two type
+    typical typically upon use used using usually want way went will word work would wrong year
+    years yet
+    """.split()
+    for term in terms(word)
+)
+_EXPENDABLE_WEIGHT = 0.2
+_QUANTITY = re.compile(
+    r"\bhow (?:many|much|long|far|large|big|high|old|tall|fast|often)\b|\b(?:what|which) (?:\w+ )?"
+    r"(?:share|percentage|proportion|number|amount|percent|fraction|date|year)\b|\bwhen\b",
+    re.IGNORECASE,
+)
+_PERSON = re.compile(r"\bwho(?:m|se)?\b", re.IGNORECASE)
+_NUMBER = re.compile(
+    r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|hundred|"
+    r"thousand|million|billion|half|third|quarter|twice|once|none|no)\b",
+    re.IGNORECASE,
+)
+_NAME = re.compile(r"(?<=[\w,;] )[A-Z]\w+")
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What the probability is computed from; all but the last two lie between 0 and 1."""
+
+    passage_cosine: float
+    sentence_cosine: float
+    passage_share: float
+    sentence_share: float
+    unknown: float
+    names_missing: float
+    quantity: float
+    person: float
+
+
+# Fitted by tools/fit_confidence.py, in the order of Features.
+INTERCEPT = -6.0
+WEIGHTS = Features(3.0, 2.0, 5.0, 1.0, -3.0, -2.0, 0.5, 0.3)
+
+
+def expendable(term: str) -> bool:
+    """Whether a term says how something is asked for rather than what."""
+    return term in _EXPENDABLE
+
+
+def term_weights(frequencies: Mapping[str, int], passages: int) -> dict[str, float]:
+    """How much each term of a question matters: rare ones much, expendable ones little."""
+    return {
+        term: log((passages + 1) / (count + 0.5) + 1)
+        * (_EXPENDABLE_WEIGHT if expendable(term) else 1.0)
+        for term, count in frequencies.items()
+    }
+
+
+def features(
+    question: str,
+    weights: Mapping[str, float],
+    frequencies: Mapping[str, int],
+    cosine: float,
+    sentences: Sequence[Sentence],
+) -> Features:
+    """The features of a question and its best sentences (at least one), best first."""
+    best = sentences[0]
+    around = _whole(best.passage)
+    total = sum(weights.values()) or 1.0
+    names = _names(question)
+    held = {word.term for word in words(around)}
+    return Features(
+        passage_cosine=cosine,
+        sentence_cosine=max(s.cosine for s in sentences),
+        passage_share=share(weights, around),
+        sentence_share=best.shared,
+        unknown=sum(w for term, w in weights.items() if not frequencies[term]) / total,
+        names_missing=len(names - held) / len(names) if names else 0.0,
+        quantity=_fits(_QUANTITY, question, _NUMBER, best.text),
+        person=_fits(_PERSON, question, _NAME, best.text),
+    )
+
+
+def probability(found: Features) -> float:
+    """The probability that the question is answered."""
+    score = INTERCEPT + sum(w * x for w, x in zip(astuple(WEIGHTS), astuple(found), strict=True))
+    return 1 / (1 + exp(-score))
+
+
+def _whole(passage: Passage) -> str:
+    return f"{passage.document.title}\n{passage.heading}\n{passage.text}"
+
+
+def _names(question: str) -> set[str]:
+    """The terms of the names and numbers in a question, its first word aside."""
+    found = list(words(question))
+    return {
+        word.term
+        for word in found[1:]
+        if not word.stop and (question[word.start].isupper() or question[word.start].isdigit())
+    }
+
+
+def _fits(asked: re.Pattern[str], question: str, given: re.Pattern[str], text: str) -> float:
+    """1 when the kind of thing that is asked for is there, -1 when it is not, else 0."""
+    if not asked.search(question):
+        return 0.0
+    return 1.0 if given.search(text) else -1.0

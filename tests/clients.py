@@ -1,0 +1,81 @@
+"""Clients of the web room: over small homes of their own, and over a real service."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from flask.testing import FlaskClient
+
+from index.documents import Given
+from index.home import Home
+from search.engine import Engine
+from web import create_app
+from web.worker import Worker
+
+ROOT = Path(__file__).parent.parent
+
+DOCUMENTS = (
+    Given(
+        "otters",
+        "Otters in the Reed Lake\n\nThe wardens counted 47 otters in the Reed Lake this spring.\n\n"
+        "Each otter eats about a kilogram of fish a day, mostly perch and roach.",
+        title="Otters return to the Reed Lake",
+        published="2024-04-12",
+        language="en",
+        tags=("nature",),
+    ),
+    Given(
+        "bridge",
+        "The Miller's Bridge reopened on Monday after repairs that lasted nine months.\n\n"
+        "The repairs cost 3.2 million crowns, and the bridge now carries lorries of 40 tonnes.",
+        title="Miller's Bridge reopens",
+        published="2023-10-02",
+        language="en",
+    ),
+    Given(
+        "choir",
+        "The town choir sang in the old granary on Saturday. Some 300 people listened.",
+        title="A concert in the granary",
+        language="en",
+    ),
+)
+
+
+def client_of(home: Home, worker: Worker | None = None) -> FlaskClient:
+    """A client of the app over a home; its jobs wait unless a worker is given."""
+    idle = Worker(home.path, [sys.executable, "-c", ""])
+    app = create_app(home, Engine(home.store, home.encoder), worker or idle)
+    return app.test_client()
+
+
+@contextmanager
+def small_home(path: Path) -> Iterator[Home]:
+    """Three small documents, for tests that write."""
+    home = Home(path / "home")
+    home.indexer.add(DOCUMENTS)
+    yield home
+    home.close()
+
+
+@contextmanager
+def serving(home: Path) -> Iterator[str]:
+    """The address of a real service over a home, in a process of its own."""
+    command = [sys.executable, "-m", "khazri", "--home", str(home), "serve", "--port", "0"]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        said = []
+        for line in process.stderr:
+            said.append(line)
+            if "http://" in line:
+                break
+        try:
+            assert "http://" in said[-1], said
+            yield next(word for word in said[-1].split() if word.startswith("http://"))
+        finally:
+            process.terminate()
+            status = process.wait(timeout=20)
+    assert status == 0

@@ -1,0 +1,127 @@
+"""What tests share: the sample documents, the real model loaded once, and a cheap stand-in."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from index import embeddings
+from index.embeddings import Encoder, Half
+from index.home import Home
+from index.indexer import Indexer, Progress
+from index.keyword import words
+from index.store import Store
+from search.engine import Engine
+
+ROOT = Path(__file__).parent.parent
+SAMPLES = ROOT / "samples"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_model() -> Iterator[None]:
+    """However many encoders a run makes, each model is read from the disk once."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(embeddings, "_load", cache(embeddings._load))
+    yield
+    patch.undo()
+
+
+@pytest.fixture(scope="session")
+def encoder() -> Encoder:
+    """The real embedded model."""
+    return Encoder()
+
+
+@pytest.fixture(scope="session")
+def sample_home(
+    tmp_path_factory: pytest.TempPathFactory, encoder: Encoder, one_model: None
+) -> Iterator[Home]:
+    """A home that holds the sample documents. Shared by the whole run: nobody changes it."""
+    home = Home(tmp_path_factory.mktemp("samples") / "home")
+    home.encoder = home.indexer.encoder = encoder
+    home.indexer.index([SAMPLES], quiet)
+    yield home
+    home.close()
+
+
+@pytest.fixture(scope="session")
+def sample_engine(sample_home: Home) -> Engine:
+    """The engine over the sample documents."""
+    return Engine(sample_home.store, sample_home.encoder)
+
+
+def quiet(progress: Progress) -> None:
+    """A watcher that wants to know nothing."""
+
+
+class CheapEncoder:
+    """Stands in for a model: tokens are words, a vector is the sum of those of its terms.
+
+    ``encoded`` keeps every text that was given to it, so that tests can count.
+    """
+
+    identity = "cheap@1"
+    window = 100
+    dimensions = 32
+
+    def __init__(self) -> None:
+        self.encoded: list[str] = []
+
+    def measure(self, texts: Sequence[str]) -> list[int]:
+        return [len(text.split()) for text in texts]
+
+    def encode(self, texts: Sequence[str], batch: int = 32) -> Half:
+        self.encoded += texts
+        rows = np.stack([sum((_vector(w.term) for w in words(t)), _vector("")) for t in texts])
+        return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float16)
+
+
+@cache
+def _vector(term: str) -> np.ndarray:
+    seed = int.from_bytes(hashlib.sha256(term.encode()).digest()[:8], "little")
+    return np.random.default_rng(seed).normal(size=CheapEncoder.dimensions)
+
+
+@pytest.fixture
+def cheap() -> CheapEncoder:
+    """A model that costs nothing."""
+    return CheapEncoder()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """An empty store."""
+    (tmp_path / "home").mkdir()
+    opened = Store(tmp_path / "home")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def indexer(store: Store, cheap: CheapEncoder) -> Indexer:
+    """An indexer with a model that costs nothing."""
+    return Indexer(store, cheap)
+
+
+@pytest.fixture
+def engine(store: Store, cheap: CheapEncoder) -> Engine:
+    """An engine over the store of ``indexer``."""
+    return Engine(store, cheap)
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[str, str], Path]:
+    """Write a file of the folder ``tmp_path / "files"``."""
+
+    def writing(name: str, text: str) -> Path:
+        path = tmp_path / "files" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    return writing

@@ -1,0 +1,477 @@
+"""The JSON interface, through its routes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from clients import client_of, small_home
+from flask.testing import FlaskClient
+from hypothesis import given
+from hypothesis import strategies as st
+from werkzeug.test import TestResponse
+
+from index.home import Home
+from index.jobs import Job
+from search.engine import Engine
+from web.worker import NICENESS, Worker
+
+API = "/api/v1"
+COST = "What did it cost to build the Harbour Line?"
+
+
+@pytest.fixture(scope="module")
+def samples(sample_home: Home) -> FlaskClient:
+    """A client over the sample documents, for tests that only read."""
+    return client_of(sample_home)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    """Three small documents, for tests that write."""
+    with small_home(tmp_path) as home:
+        yield home
+
+
+@pytest.fixture
+def client(home: Home) -> FlaskClient:
+    """A client over three small documents."""
+    return client_of(home)
+
+
+def get(client: FlaskClient, path: str, **query: Any) -> dict[str, Any]:
+    reply = client.get(API + path, query_string=query)
+    assert reply.status_code == 200, reply.text
+    return dict(reply.json or {})
+
+
+def post(client: FlaskClient, data: Any) -> dict[str, Any]:
+    reply = client.post(f"{API}/documents", json=data)
+    assert reply.status_code == 201, reply.text
+    return dict(reply.json or {})
+
+
+def send(client: FlaskClient, *files: tuple[str, bytes]) -> TestResponse:
+    parts = [(io.BytesIO(data), name) for name, data in files]
+    return client.post(f"{API}/documents", data={"file": parts})
+
+
+def problem(reply: TestResponse, status: int) -> str:
+    """Check that a reply is a problem with this status; return its sentence."""
+    assert reply.status_code == status, reply.text
+    assert reply.mimetype == "application/problem+json"
+    body = json.loads(reply.text)
+    assert set(body) == {"type", "title", "status", "detail", "instance"}
+    assert body["status"] == status
+    assert body["instance"] == urlsplit(reply.request.url).path
+    return str(body["detail"])
+
+
+# Asking
+
+
+def test_a_result_says_where_it_stands_and_why(samples: FlaskClient) -> None:
+    found = get(samples, "/search", q=COST, limit=3)
+    assert found["query"] == COST
+    assert (found["mode"], found["order"]) == ("hybrid", "relevance")
+    assert (found["limit"], found["offset"]) == (3, 0)
+    assert found["generation"] >= 1
+    assert found["took_ms"] > 0
+    first = found["results"][0]
+    assert "1.24 billion crowns" in first["text"]
+    assert first["document"]["type"] == "markdown"
+    assert first["document"]["published"] == "2025-03-01"
+    assert set(first["why"]["terms"]) >= {"Harbour", "Line", "cost"}
+    assert first["why"]["keyword"]["rank"] == 1
+    assert first["why"]["semantic"]["score"] <= 1
+    document = get(samples, f"/documents/{first['document']['id']}")
+    assert document["text"][first["start"] : first["end"]] == first["text"]
+
+
+def test_pages_of_results_do_not_overlap_and_agree_on_the_total(samples: FlaskClient) -> None:
+    whole = get(samples, "/search", q="harbour", limit=20)
+    pages = [get(samples, "/search", q="harbour", limit=5, offset=n) for n in (0, 5, 10, 15)]
+    ids = [result["passage_id"] for page in pages for result in page["results"]]
+    assert ids == [result["passage_id"] for result in whole["results"]]
+    assert {page["total"] for page in pages} == {whole["total"]}
+
+
+def test_modes_orders_and_filters(samples: FlaskClient) -> None:
+    keyword = get(samples, "/search", q="harbour", mode="keyword")
+    assert all(result["why"]["semantic"] is None for result in keyword["results"])
+    semantic = get(samples, "/search", q="harbour", mode="semantic")
+    assert all(result["why"]["keyword"] is None for result in semantic["results"])
+    newest = get(samples, "/search", q="harbour", order="date", limit=50)
+    dates = [result["document"]["published"] or "" for result in newest["results"]]
+    assert dates == sorted(dates, reverse=True)
+    pdf = get(samples, "/search", q="budget", filter="type:pdf")
+    assert {result["document"]["type"] for result in pdf["results"]} == {"pdf"}
+    assert all(result["page"] for result in pdf["results"])
+
+
+def test_an_answer_quotes_its_document_word_for_word(samples: FlaskClient) -> None:
+    answer = get(samples, "/answer", q=COST)
+    assert answer["question"] == COST
+    assert answer["answered"] is True
+    assert "1.24 billion crowns" in answer["text"]
+    for citation in answer["citations"]:
+        assert f"[{citation['number']}]" in answer["text"]
+        document = get(samples, f"/documents/{citation['document']['id']}")
+        assert document["text"][citation["start"] : citation["end"]] == citation["quote"]
+
+
+def test_what_is_not_there_is_not_answered(samples: FlaskClient) -> None:
+    answer = get(samples, "/answer", q="What is the capital of Mongolia?", limit=2)
+    assert answer["answered"] is False
+    assert answer["text"] == ""
+    assert answer["citations"] == []
+    assert answer["reason"]
+    assert len(answer["results"]) == 2
+
+
+def test_an_export_holds_all_that_matches_in_words(samples: FlaskClient) -> None:
+    wanted = get(samples, "/search", q="harbour", mode="keyword", limit=100)
+    lines = samples.get(f"{API}/export?q=harbour")
+    assert lines.mimetype == "application/jsonl"
+    results = [json.loads(line) for line in lines.text.splitlines()]
+    assert [r["passage_id"] for r in results] == [r["passage_id"] for r in wanted["results"]]
+    assert results[0] == wanted["results"][0]
+    table = samples.get(f"{API}/export?q=harbour&format=csv")
+    assert table.mimetype == "text/csv"
+    rows = list(csv.DictReader(io.StringIO(table.text, newline="")))
+    assert [int(row["passage_id"]) for row in rows] == [r["passage_id"] for r in results]
+    assert [row["text"] for row in rows] == [r["text"] for r in results]
+
+
+def test_an_exported_cell_is_never_a_formula(client: FlaskClient) -> None:
+    post(client, {"id": "=1+1", "title": "@SUM(A1)", "text": "+a heron stood there"})
+    table = client.get(f"{API}/export?q=heron&format=csv")
+    (row,) = csv.DictReader(io.StringIO(table.text, newline=""))
+    assert (row["uri"], row["title"], row["text"]) == (
+        "'=1+1",
+        "'@SUM(A1)",
+        "'+a heron stood there",
+    )
+
+
+# Refusing
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "said"),
+    [
+        ("/search", 400, "empty"),
+        ("/search?q=+++", 400, "empty"),
+        ("/search?q=%3F%3F%3F", 400, "empty"),
+        ("/answer?q=", 400, "empty"),
+        ("/export", 400, "empty"),
+        ("/search?q=a&limit=0", 400, "limit should be greater"),
+        ("/search?q=a&limit=101", 400, "limit should be less"),
+        ("/search?q=a&limit=ten", 400, "limit should be a valid integer"),
+        ("/search?q=a&offset=-1", 400, "offset should be greater"),
+        ("/search?q=a&offset=10001", 400, "offset should be less"),
+        ("/search?q=a&mode=magic", 400, "mode should be 'hybrid', 'keyword' or 'semantic'"),
+        ("/search?q=a&order=size", 400, "order should be 'relevance' or 'date'"),
+        ("/search?q=a&limt=5", 400, "Did you mean 'limit'?"),
+        ("/export?q=a&format=xml", 400, "format should be 'jsonl' or 'csv'"),
+        (f"/search?q={'a' * 20_001}", 414, "too long"),
+        (f"/answer?q={'a+' * 10_000}", 414, "too long"),
+        ("/documents/999", 404, "no document 999"),
+        (f"/documents/{10**30}", 404, ""),
+        ("/documents/otters", 404, ""),
+        ("/jobs/999", 404, "no job 999"),
+        ("/nowhere", 404, ""),
+    ],
+)
+def test_a_bad_request_gets_a_sentence(
+    samples: FlaskClient, path: str, status: int, said: str
+) -> None:
+    assert said in problem(samples.get(API + path), status)
+
+
+def test_a_wrong_method_says_which_are_right(samples: FlaskClient) -> None:
+    reply = samples.post(f"{API}/search")
+    problem(reply, 405)
+    assert "GET" in reply.headers["Allow"]
+
+
+@given(st.text(max_size=80), st.text(max_size=40))
+def test_no_question_breaks_the_service(samples: FlaskClient, q: str, filter: str) -> None:
+    query = {"q": q, "filter": filter, "mode": "keyword"}
+    reply = samples.get(f"{API}/search", query_string=query)
+    assert reply.status_code in (200, 400)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"", "not JSON"),
+        (b"{", "not JSON"),
+        (b"\xff", "not JSON"),
+        (b"[" * 100_000, "nested"),
+        (b"5", "JSON object"),
+        (b"[]", "at least 1 item"),
+        (b"{}", "text is missing"),
+        (b'{"text": ""}', "text should have at least 1 character"),
+        (b'{"text": 5}', "text should be a valid string"),
+        (b'{"text": "a", "titel": "b"}', "Did you mean 'title'?"),
+        (b'{"text": "a \\ud800"}', "not valid Unicode"),
+        (b'{"text": "a", "published": "yesterday"}', "published"),
+        (b'[{"text": "a"}, {"id": "b"}]', "documents.1.text is missing"),
+    ],
+)
+def test_a_bad_document_is_refused_and_nothing_stored(
+    client: FlaskClient, body: bytes, said: str
+) -> None:
+    before = get(client, "/documents")["total"]
+    reply = client.post(f"{API}/documents", data=body, content_type="application/json")
+    assert said in problem(reply, 400)
+    assert get(client, "/documents")["total"] == before
+
+
+def test_an_upload_is_a_form_or_json_and_not_too_large(client: FlaskClient) -> None:
+    reply = client.post(f"{API}/documents", data="hello", content_type="text/plain")
+    assert "multipart/form-data" in problem(reply, 415)
+    reply = client.post(f"{API}/documents", data={"name": "x"}, content_type="multipart/form-data")
+    assert "No file" in problem(reply, 400)
+    client.application.config["MAX_CONTENT_LENGTH"] = 1000
+    assert "64 MB" in problem(send(client, ("a.txt", b"a" * 2000)), 413)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://localhost:9999"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+)
+def test_another_site_may_not_change_anything(client: FlaskClient, headers: dict[str, str]) -> None:
+    assert "Another site" in problem(client.delete(f"{API}/documents/1", headers=headers), 403)
+    problem(client.post(f"{API}/reindex", headers=headers), 403)
+    problem(client.post(f"{API}/documents", headers=headers, json={"text": "a"}), 403)
+    assert get(client, "/documents")["total"] == 3
+    assert client.get(f"{API}/documents", headers=headers).status_code == 200
+
+
+def test_its_own_pages_may(client: FlaskClient) -> None:
+    headers = {"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"}
+    assert client.delete(f"{API}/documents/1", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil:80"])
+def test_a_foreign_host_name_is_refused(samples: FlaskClient, host: str) -> None:
+    assert "address" in problem(samples.get(f"{API}/documents", headers={"Host": host}), 400)
+
+
+@pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1:8000", "[::1]:8000"])
+def test_loopback_names_are_served(samples: FlaskClient, host: str) -> None:
+    assert samples.get("/healthz", headers={"Host": host}).status_code == 200
+
+
+def test_a_fault_of_ours_is_told_without_its_details(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("secret detail")
+
+    client = client_of(home)
+    monkeypatch.setattr(Engine, "search", lambda *_, **__: broken())
+    assert "secret" not in problem(client.get(f"{API}/search?q=a"), 500)
+
+
+# The collection
+
+
+def test_documents_are_listed_and_read(client: FlaskClient) -> None:
+    listed = get(client, "/documents", limit=2)
+    assert (listed["total"], listed["limit"], len(listed["documents"])) == (3, 2, 2)
+    rest = get(client, "/documents", limit=2, offset=2)
+    ids = {d["id"] for d in listed["documents"] + rest["documents"]}
+    assert len(ids) == 3
+    (otters,) = get(client, "/documents", q="reed lake")["documents"]
+    document = get(client, f"/documents/{otters['id']}")
+    assert document["uri"] == "otters"
+    assert document["published"] == "2024-04-12"
+    assert document["tags"] == ["nature"]
+    first = document["blocks"][0]
+    assert document["text"][first["start"] : first["end"]] == "Otters in the Reed Lake"
+
+
+@pytest.mark.parametrize("wrap", [lambda d: d, lambda d: [d], lambda d: {"documents": [d]}])
+def test_json_is_stored_and_searchable_at_once(client: FlaskClient, wrap: Any) -> None:
+    sent = {
+        "id": "heron-1",
+        "title": "A heron",
+        "text": "The grey heron nests in tall trees by the canal.",
+        "published": "2025-01-02",
+        "language": "en",
+        "tags": ["birds"],
+    }
+    reply = post(client, wrap(sent))
+    (outcome,) = reply["documents"]
+    assert outcome["stored"] is True
+    assert outcome["uri"] == "heron-1"
+    found = get(client, "/search", q="heron", filter="tag:birds")
+    assert found["generation"] >= outcome["generation"] == reply["generation"]
+    assert found["results"][0]["document"]["id"] == outcome["id"]
+    assert found["results"][0]["document"]["published"] == "2025-01-02"
+
+
+def test_the_same_id_again_replaces_the_document(client: FlaskClient) -> None:
+    first = post(client, {"id": "x", "text": "A kestrel hovers."})["documents"][0]
+    second = post(client, {"id": "x", "text": "A buzzard circles."})["documents"][0]
+    assert first["id"] == second["id"]
+    assert get(client, "/search", q="kestrel", mode="keyword")["total"] == 0
+    assert get(client, "/search", q="buzzard", mode="keyword")["total"] == 1
+    assert get(client, "/documents")["total"] == 4
+
+
+def test_a_text_without_an_id_is_stored_once(client: FlaskClient) -> None:
+    for _ in range(2):
+        post(client, {"text": "A kestrel hovers."})
+    assert get(client, "/documents")["total"] == 4
+
+
+def test_each_file_of_an_upload_has_its_outcome(client: FlaskClient) -> None:
+    reply = send(
+        client,
+        ("C:\\notes\\heron.md", b"# Heron\n\nThe heron waits."),
+        ("../../empty.txt", b""),
+        ("picture.txt", b"\x89PNG\r\n\x1a\n\0\0\0"),
+    )
+    assert reply.status_code == 200
+    good, empty, binary = reply.json["documents"]  # type: ignore[index]
+    assert (good["uri"], good["stored"], good["reason"]) == ("heron.md", True, "")
+    assert (empty["uri"], empty["stored"], empty["id"]) == ("empty.txt", False, None)
+    assert "empty" in empty["reason"]
+    assert binary["stored"] is False
+    assert binary["reason"]
+    assert get(client, "/search", q="heron waits")["results"][0]["document"]["type"] == "markdown"
+    assert send(client, ("a.txt", b"All of it is stored.")).status_code == 201
+
+
+def test_a_removed_document_is_gone(client: FlaskClient) -> None:
+    (result,) = get(client, "/search", q="granary concert", limit=1)["results"]
+    path = f"{API}/documents/{result['document']['id']}"
+    reply = client.delete(path)
+    assert reply.status_code == 200
+    found = get(client, "/search", q="granary concert", mode="keyword")
+    assert found["total"] == 0
+    assert found["generation"] >= reply.json["generation"]  # type: ignore[index]
+    problem(client.delete(path), 404)
+    problem(client.get(path), 404)
+
+
+# Jobs
+
+
+def test_reindexing_is_a_job(client: FlaskClient) -> None:
+    reply = client.post(f"{API}/reindex")
+    assert reply.status_code == 202
+    job = dict(reply.json or {})
+    assert (job["kind"], job["status"]) == ("reindex", "queued")
+    assert reply.headers["Location"] == f"{API}/jobs/{job['id']}"
+    assert (client.post(f"{API}/reindex").json or {})["id"] == job["id"]  # not a second one
+    assert get(client, f"/jobs/{job['id']}")["status"] == "queued"
+    assert [each["id"] for each in get(client, "/jobs")["jobs"]] == [job["id"]]
+    assert client.post(f"{API}/jobs/{job['id']}/cancel").status_code == 202
+    assert get(client, f"/jobs/{job['id']}")["status"] == "cancelled"
+    problem(client.post(f"{API}/jobs/99/cancel"), 404)
+
+
+def test_a_job_is_done_in_the_background(home: Home, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "old.txt").write_text("The lighthouse was built in 1874.")
+    home.indexer.index([folder], lambda progress: None)
+    (folder / "new.txt").write_text("The lighthouse keeper was called Agda.")
+    worker = Worker(home.path)
+    client = client_of(home, worker)
+    try:
+        id = (client.post(f"{API}/reindex").json or {})["id"]
+        job = wait_for(home, id)
+    finally:
+        worker.close()
+    assert job.status == "done", job.error
+    assert (job.progress["added"], job.progress["unchanged"]) == (1, 1)
+    assert "Agda" in get(client, "/search", q="lighthouse keeper")["results"][0]["text"]
+
+
+def wait_for(home: Home, id: int) -> Job:
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        job = home.jobs.get(id)
+        assert job
+        if job.status not in ("queued", "running"):
+            return job
+        time.sleep(0.1)
+    raise AssertionError("the job did not end within a minute")
+
+
+def test_one_worker_at_a_time_and_another_after_it(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    script = (
+        "import os, sys, time; out = open(sys.argv[1], 'a');"
+        "print('in', os.getpriority(os.PRIO_PROCESS, 0), file=out, flush=True); time.sleep(0.3);"
+        "print('out', file=out, flush=True)"
+    )
+    worker = Worker(tmp_path, [sys.executable, "-c", script, str(log)])
+    for _ in range(5):
+        worker.wake()
+    until = time.monotonic() + 20
+    while not (log.exists() and log.read_text().count("out") == 2) and time.monotonic() < until:
+        time.sleep(0.05)
+    worker.close()
+    nice = min(os.getpriority(os.PRIO_PROCESS, 0) + NICENESS, 19)
+    assert log.read_text().splitlines() == [f"in {nice}", "out"] * 2
+
+
+def test_closing_stops_the_process(tmp_path: Path) -> None:
+    worker = Worker(tmp_path, [sys.executable, "-c", "import time; time.sleep(60)"])
+    worker.wake()
+    started = time.monotonic()
+    worker.close()
+    assert time.monotonic() - started < 5
+    worker.wake()  # says nothing, does nothing
+
+
+# The service
+
+
+def test_every_route_is_described(samples: FlaskClient) -> None:
+    described = get(samples, "/openapi.json")
+    assert described["openapi"].startswith("3.1")
+    routes = {
+        (str(rule).replace("<int(max=9223372036854775807):id>", "{id}"), method.lower())
+        for rule in samples.application.url_map.iter_rules()
+        if str(rule).startswith(API) and not str(rule).endswith("openapi.json")
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    paths = described["paths"]
+    assert routes == {
+        (path, method) for path in paths if path.startswith(API) for method in paths[path]
+    }
+    text = json.dumps(described)
+    for name in described["components"]["schemas"]:
+        text = text.replace(f'"$ref": "#/components/schemas/{name}"', "")
+    assert "$ref" not in text  # each reference has its schema
+
+
+def test_every_reply_is_guarded(samples: FlaskClient) -> None:
+    for path in ("/healthz", "/", "/nowhere", "/static/khazri.css", f"{API}/search?q=a"):
+        headers = samples.get(path).headers
+        assert "default-src 'self'" in headers["Content-Security-Policy"]
+        assert "unsafe" not in headers["Content-Security-Policy"]
+        assert headers["X-Content-Type-Options"] == "nosniff"

@@ -1,0 +1,206 @@
+"""Fit the weights of ``search/confidence.py`` and print how well the probability tells.
+
+    python tools/fit_confidence.py --data DIR   # DIR holds squad-v2.0-dev as corpus.jsonl, …
+
+Every article is a collection of its own, as a person's collection is about something. It is
+asked the questions that it answers, as many that SQuAD 2.0 wrote to deceive, some about other
+articles, and some of its own with a name exchanged for one that it does not hold. Articles are
+dealt into five folds: the figures are those of articles that were not fitted on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import re
+import shutil
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, astuple, dataclass
+from pathlib import Path
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+
+from index.embeddings import Encoder
+from index.home import Home
+from search.answers import READ, frequencies, measured
+from search.confidence import Features, term_weights
+from search.engine import Engine, ask, explain, narrowed
+from search.quotes import best_sentences
+
+HOMES = Path("build/confidence")
+EACH = 40  # questions of each kind and article
+_NAME = re.compile(r"(?<=\w )[A-Z][a-z]+(?: [A-Z][a-z]+)*")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A question put to an article, and whether that answers it."""
+
+    article: str
+    question: str
+    kind: str
+
+    @property
+    def answered(self) -> bool:
+        return self.kind == "answered"
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def read_cases(folder: Path, chance: random.Random) -> tuple[dict[str, list[dict]], list[Case]]:
+    """The articles with their paragraphs, and the cases."""
+    articles: dict[str, list[dict]] = defaultdict(list)
+    title = {}
+    for row in rows(folder / "corpus.jsonl"):
+        articles[row["title"]].append(row)
+        title[row["_id"]] = row["title"]
+    relevant = dict(
+        line.split("\t")[:2] for line in (folder / "qrels/test.tsv").read_text().splitlines()
+    )
+    asked: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    article = ""
+    for row in rows(folder / "queries.jsonl"):  # unanswerable ones follow those of their article
+        known = title.get(relevant.get(row["_id"], ""))
+        article = known or article
+        asked[article]["answered" if known else "deceiving"].append(row["text"])
+    cases = []
+    for name, kinds in asked.items():
+        for kind, texts in kinds.items():
+            cases += [Case(name, t, kind) for t in chance.sample(texts, min(EACH, len(texts)))]
+        others = [t for other in asked if other != name for t in asked[other]["answered"]]
+        cases += [Case(name, t, "elsewhere") for t in chance.sample(others, EACH // 2)]
+        cases += [Case(name, t, "exchanged") for t in exchanged(kinds["answered"], others, chance)]
+    return articles, cases
+
+
+def exchanged(own: Sequence[str], others: Sequence[str], chance: random.Random) -> Iterator[str]:
+    """Questions of an article in which a name stands that belongs to another."""
+    names = [match.group() for text in others for match in _NAME.finditer(text)]
+    with_name = [text for text in own if _NAME.search(text)]
+    for text in chance.sample(with_name, min(EACH // 2, len(with_name))):
+        yield _NAME.sub(chance.choice(names), text, count=1)
+
+
+def features_of(engine: Engine, question: str) -> Features | None:
+    """The features that the product computes for a question."""
+    vector = engine.vector(question)
+    with engine.store.snapshot() as snapshot:
+        asked, selection = narrowed(snapshot, ask(question, ""))
+        ranked = engine.rank(snapshot, asked.text, vector, selection, "hybrid", READ)
+        results = explain(snapshot, asked.text, ranked, 0, READ)
+        known = frequencies(snapshot, asked.text)
+        weights = term_weights(known, snapshot.count().passages)
+        if vector is None or not results:
+            return None
+        found = best_sentences(engine.encoder, vector, weights, [r.passage for r in results])
+        return measured(asked.text, weights, known, results, found)
+
+
+class Remembering(Encoder):
+    """An encoder that encodes no text twice: sentences of a small collection come up often."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.known: dict[str, np.ndarray] = {}
+
+    def encode(self, texts: Sequence[str], batch: int = 32) -> np.ndarray:
+        new = [text for text in dict.fromkeys(texts) if text not in self.known]
+        if new:
+            self.known |= dict(zip(new, super().encode(new, batch), strict=True))
+        return np.stack([self.known[text] for text in texts])
+
+
+def collect(
+    articles: Mapping[str, list[dict]], cases: Sequence[Case]
+) -> list[tuple[Case, Features]]:
+    encoder = Remembering()
+    found = []
+    for number, (name, paragraphs) in enumerate(articles.items()):
+        home = HOMES / str(number)
+        shutil.rmtree(home, ignore_errors=True)
+        home.mkdir(parents=True)
+        corpus = home / "corpus.jsonl"
+        corpus.write_text("\n".join(json.dumps(row) for row in paragraphs))
+        opened = Home(home / "home")
+        opened.indexer.encoder = encoder
+        opened.indexer.index([corpus], lambda progress: None, jsonl=True)
+        engine = Engine(opened.store, encoder)
+        for case in cases:
+            if case.article == name and (one := features_of(engine, case.question)):
+                found.append((case, one))
+        opened.close()
+        print(f"{number + 1}/{len(articles)} {name}: {len(found)} cases", flush=True)
+    return found
+
+
+def calibration_error(truth: np.ndarray, told: np.ndarray, bins: int = 10) -> float:
+    """Expected calibration error over equally wide bins."""
+    place = np.minimum((told * bins).astype(int), bins - 1)
+    return float(
+        sum(
+            abs(truth[place == b].mean() - told[place == b].mean()) * (place == b).mean()
+            for b in range(bins)
+            if (place == b).any()
+        )
+    )
+
+
+def balanced(cases: Sequence[Case]) -> np.ndarray:
+    """Weights that make half of the cases answered, and each other kind count the same."""
+    kinds = np.array([case.kind for case in cases])
+    weights = np.zeros(len(cases))
+    for kind in set(kinds):
+        share = 0.5 if kind == "answered" else 0.5 / 3
+        weights[kinds == kind] = share / (kinds == kind).sum()
+    return weights * len(cases)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data", type=Path, required=True)
+    options = parser.parse_args()
+    articles, cases = read_cases(options.data, random.Random(1))
+    found = collect(articles, cases)
+    kept = [case for case, _ in found]
+    x = np.array([astuple(one) for _, one in found])
+    y = np.array([case.answered for case in kept])
+    weight = balanced(kept)
+    np.savez(
+        HOMES / "features.npz",
+        x=x,
+        y=y,
+        kinds=[c.kind for c in kept],
+        articles=[c.article for c in kept],
+    )
+    fold = np.array([list(articles).index(case.article) % 5 for case in kept])
+    told = np.zeros(len(y))
+    for held in range(5):
+        fitted = LogisticRegression(max_iter=1000).fit(
+            x[fold != held], y[fold != held], weight[fold != held]
+        )
+        told[fold == held] = fitted.predict_proba(x[fold == held])[:, 1]
+    kinds = np.array([case.kind for case in kept])
+    for kind in ("elsewhere", "exchanged", "deceiving"):
+        at = (kinds == "answered") | (kinds == kind)
+        print(
+            f"answered against {kind:10} AUC {roc_auc_score(y[at], told[at]):.3f}"
+            f"  refused {np.mean(told[kinds == kind] < 0.5):.2f}"
+        )
+    print(
+        f"answered: given {np.mean(told[y] >= 0.5):.2f}; calibration error"
+        f" {calibration_error(y, told):.3f}"
+    )
+    final = LogisticRegression(max_iter=1000).fit(x, y, weight)
+    print(f"INTERCEPT = {final.intercept_[0]:.3f}")
+    for name, value in zip(asdict(found[0][1]), final.coef_[0], strict=True):
+        print(f"  {name}={value:.3f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -31,7 +31,8 @@ _EXPENDABLE = frozenset(
     instead involve issue item kind know known large last late later latest lead let list located
     location long main make made many may mean meant mention mentioned method might much must name
     named new number occur occurred often one opinion originally part people percent percentage
-    period person place portion previous previously prior purpose put quantity quite reason receive
+    period person place portion previous previously prior proportion purpose put quantity quite
+    reason receive share
     received regard regarding relate result role said say show shown similar since situation size
     someone something sort specific start started state stated still supposed take taken talk tell
     term thing think thought time today together told took topic total tries try trying two type

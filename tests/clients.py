@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from flask.testing import FlaskClient
 
@@ -53,9 +54,10 @@ def client_of(home: Home, worker: Worker | None = None) -> FlaskClient:
 
 
 @contextmanager
-def small_home(path: Path) -> Iterator[Home]:
-    """Three small documents, for tests that write."""
+def small_home(path: Path, encoder: Any) -> Iterator[Home]:
+    """A home of three small documents."""
     home = Home(path / "home")
+    home.encoder = home.indexer.encoder = encoder
     home.indexer.add(DOCUMENTS)
     yield home
     home.close()

@@ -5,17 +5,23 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from index import embeddings
-from index.embeddings import Encoder, Half
+from index.changes import Changes, Draft
+from index.documents import embedding_text, embedding_texts
+from index.embeddings import Encoder, Half, text_key
 from index.home import Home
 from index.indexer import Indexer, Progress
 from index.keyword import words
+from index.rows import digest
+from index.sources import register
 from index.store import Store
+from index.values import Block, Span
 from search.engine import Engine
 
 ROOT = Path(__file__).parent.parent
@@ -125,3 +131,49 @@ def write(tmp_path: Path) -> Callable[[str, str], Path]:
         return path
 
     return writing
+
+
+# --- Commits made by hand --------------------------------------------------------------------
+
+
+def drafted(
+    uri: str,
+    *paragraphs: str,
+    title: str = "",
+    headings: Sequence[str] = (),
+    type: str = "text",
+    published: str | None = None,
+    language: str | None = None,
+    tags: tuple[str, ...] = (),
+) -> Draft:
+    """A draft of the first source whose passages are just these paragraphs, one each."""
+    text = "\n\n".join(paragraphs)
+    spans, start = [], 0
+    for paragraph, heading in zip_longest(paragraphs, headings, fillvalue=""):
+        spans.append(Span(start, start + len(paragraph), heading))
+        start += len(paragraph) + 2
+    texts = [embedding_text(title, span.heading, text[span.start : span.end]) for span in spans]
+    return Draft(
+        1,
+        uri,
+        title,
+        type,
+        text,
+        tuple(Block(span.start, span.end) for span in spans),
+        tuple(spans),
+        tuple(text_key(text) for text in texts),
+        digest(text.encode()),
+        published=published,
+        language=language,
+        tags=tags,
+    )
+
+
+def commit(store: Store, *drafts: Draft, encoder: CheapEncoder | None = None) -> int:
+    """Embed and commit drafts, in one commit; return its generation."""
+    encoder = encoder or CheapEncoder()
+    if texts := embedding_texts(drafts):
+        store.embeddings.put(encoder.identity, list(texts), encoder.encode(list(texts.values())))
+    with store.catalog.write() as db:
+        register(db, "api", "api", "api")
+    return store.apply(Changes(drafts), encoder.identity)

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from clients import client_of, small_home
+from conftest import CheapEncoder
 from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +18,7 @@ from lxml import html
 from werkzeug.test import TestResponse
 
 from index.documents import Given
+from index.embeddings import Encoder
 from index.home import Home
 from index.indexer import Progress
 from index.keyword import terms
@@ -33,9 +35,9 @@ def samples(sample_home: Home) -> FlaskClient:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[Home]:
+def home(tmp_path: Path, encoder: Encoder) -> Iterator[Home]:
     """Three small documents, for tests that write."""
-    with small_home(tmp_path) as home:
+    with small_home(tmp_path, encoder) as home:
         yield home
 
 
@@ -108,7 +110,8 @@ def test_results_are_grouped_by_document_with_their_words_marked(samples: FlaskC
     assert len(first.xpath("./ul/li")) <= 2  # the others are one click away
     assert first.xpath("./details[@class='more']")
     marked = {mark.text.lower() for mark in first.xpath(".//p[@class='excerpt']/mark")}
-    assert marked == {"harbour", "line", "stations"}
+    assert marked >= {"harbour", "line", "stations"}
+    assert marked <= {"harbour", "line", "lines", "station", "stations"}
     assert "Matches in words and meaning" in words(first)
     assert first.xpath(".//time[@datetime='2025-03-01']")
 
@@ -330,24 +333,41 @@ HOSTILE = (
 )
 
 
+@pytest.fixture(scope="module")
+def hostile_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """Documents that are hostile in every field, and files that are so by name."""
+    path = tmp_path_factory.mktemp("hostile")
+    names = [hostile.replace("/", "_")[:60] for hostile in HOSTILE]
+    for name in names:
+        (path / name).mkdir()
+        (path / name / f"{name}.txt").write_bytes(b"")
+    with small_home(path, CheapEncoder()) as home:
+        home.indexer.index([path / name for name in names], lambda progress: None)
+        home.indexer.add(
+            Given(
+                each,
+                f"The otter wrote: {each}\n\nAnd so on, says the otter.",
+                title=each,
+                type=each,
+                published=each,
+                language=each,
+                tags=(each,),
+            )
+            for each in HOSTILE
+        )
+        yield home
+
+
 @pytest.mark.parametrize("hostile", HOSTILE)
-def test_nothing_that_is_shown_is_ever_markup(
-    client: FlaskClient, home: Home, tmp_path: Path, hostile: str
-) -> None:
-    folder = tmp_path / hostile.replace("/", "_")[:60]
-    folder.mkdir()
-    (folder / f"{hostile.replace('/', '_')[:60]}.txt").write_bytes(b"")
-    home.indexer.index([folder], lambda progress: None)
-    text = f"The otter wrote: {hostile}\n\nAnd so on, says the otter."
-    (outcome,) = home.indexer.add(
-        [Given(hostile, text, title=hostile, type=hostile, published=hostile, tags=(hostile,))]
-    )
-    client.post("/documents", data={"file": [(io.BytesIO(b""), hostile)]})
+def test_nothing_that_is_shown_is_ever_markup(hostile_home: Home, hostile: str) -> None:
+    client = client_of(hostile_home)
+    (number, *_) = see(client, "/documents", q=hostile).xpath("//tbody//a/@href")
     query = {"q": hostile, "start": 0, "end": 5, "quote": hostile, "removed": hostile}
-    for path in ("/", "/documents", f"/documents/{outcome.document_id}", "/jobs", f"/{hostile}"):
+    for path in ("/", "/documents", number, "/jobs", f"/{hostile}"):
         harmless(client.get(path, query_string=query))
+    harmless(client.get("/", query_string={"q": f"What did the otter write? {hostile}"}))
     harmless(client.post("/documents", data={"file": [(io.BytesIO(b""), hostile)]}))
-    shown = "".join(words(see(client, f"/documents/{outcome.document_id}")).split())
+    shown = "".join(words(see(client, number)).split())
     assert "".join(hostile.replace("\u0007", "").split()) in shown
 
 

@@ -1,0 +1,85 @@
+"""Marked text: which parts of a text are to be highlighted, and which part is worth showing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from index.keyword import Word, words
+
+LEAD = 60  # characters shown before the first matched word of an excerpt
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A run of text that is marked as a whole or not at all."""
+
+    text: str
+    marked: bool
+
+
+def pieces(text: str, start: int, end: int, spans: Iterable[tuple[int, int]]) -> list[Piece]:
+    """Cut ``text[start:end]`` at the ascending ``spans``, which are marked."""
+    cut: list[Piece] = []
+    at = start
+    for first, last in spans:
+        first, last = max(first, at), min(last, end)
+        if first >= last:
+            continue
+        if at < first:
+            cut.append(Piece(text[at:first], False))
+        cut.append(Piece(text[first:last], True))
+        at = last
+    if at < end:
+        cut.append(Piece(text[at:end], False))
+    return cut
+
+
+def matched(text: str, terms: Collection[str]) -> list[Word]:
+    """The words of ``text`` whose index term is among ``terms``."""
+    return [word for word in words(text) if word.term in terms]
+
+
+def excerpt(text: str, terms: Collection[str], width: int) -> list[Piece]:
+    """About ``width`` characters of ``text`` that hold the most different ``terms``, marked."""
+    found = matched(text, terms)
+    start, end = 0, len(text)
+    if len(text) > width * 1.2:
+        start = _snapped(text, _densest(found, width) - LEAD)
+        end = text.rfind(" ", start + width // 2, start + width)
+        end = end if end > 0 else start + width
+    shown = pieces(text, start, end, [(word.start, word.end) for word in found])
+    before = [Piece("… ", False)] if start else []
+    return [*before, *shown, *([Piece(" …", False)] if end < len(text) else [])]
+
+
+def _densest(found: Sequence[Word], width: int) -> int:
+    """Where the window begins that holds the most different terms; the first one of these."""
+    best, most = 0, 0
+    for i, word in enumerate(found):
+        inside = {w.term for w in found[i:] if w.end <= word.start + width - LEAD}
+        if len(inside) > most:
+            best, most = word.start, len(inside)
+    return best
+
+
+def _snapped(text: str, start: int) -> int:
+    if start <= 0:
+        return 0
+    return text.find(" ", start, start + LEAD) + 1 or start
+
+
+def locate(text: str, quote: str, start: int, end: int) -> tuple[int, int] | None:
+    """Where a quote stands: at ``start`` if it still does, else where it is nearest to that.
+
+    ``quote`` may be only the beginning of ``text[start:end]``. White space counts as alike.
+    None means that it is gone.
+    """
+    if 0 <= start < end <= len(text) and text[start:end].startswith(quote):
+        return start, end
+    if not quote.strip():
+        return None
+    pattern = r"\s+".join(map(re.escape, quote.split()))
+    places = [match.span() for match in re.finditer(pattern, text)]
+    return min(places, key=lambda span: abs(span[0] - start), default=None)

@@ -1,0 +1,80 @@
+"""What a request works with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import perf_counter
+from typing import cast
+
+from flask import current_app, g
+from werkzeug.exceptions import NotFound
+
+from index.home import Home
+from index.jobs import Job
+from search.engine import Engine
+from web.worker import Worker
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The opened home, the engine over it, and the worker beside it."""
+
+    home: Home
+    engine: Engine
+    worker: Worker
+
+
+def services() -> Services:
+    """Those of the app that serves the present request."""
+    return cast(Services, current_app.extensions["khazri"])
+
+
+def generation() -> int:
+    """The present generation of the collection."""
+    with services().home.store.snapshot() as snapshot:
+        return snapshot.generation
+
+
+def remove_document(id: int) -> int:
+    """Remove a document; return the generation from which it is gone. Raises ``NotFound``."""
+    with services().home.store.snapshot() as snapshot:
+        if snapshot.document(id) is None:
+            raise no_document(id)
+    return services().home.indexer.remove(id)
+
+
+def start_reindexing() -> Job:
+    """Have the known sources read again in the background."""
+    job = services().home.jobs.submit("reindex")
+    services().worker.wake()
+    return job
+
+
+def find_job(id: int) -> Job:
+    """A job. Raises ``NotFound``."""
+    job = services().home.jobs.get(id)
+    if job is None:
+        raise NotFound(f"There is no job {id}.")
+    return job
+
+
+def cancel_job(id: int) -> Job:
+    """Ask a job to stop; return it as it is now. Raises ``NotFound``."""
+    services().home.jobs.cancel(find_job(id).id)
+    return find_job(id)
+
+
+def no_document(id: int) -> NotFound:
+    """The failure to raise for a document that is not there."""
+    return NotFound(f"There is no document {id} in the collection. It may have been removed.")
+
+
+def start_clock() -> None:
+    """Called as a request begins."""
+    g.began = perf_counter()
+
+
+def took_ms() -> float:
+    """Milliseconds since the present request began."""
+    began: float = g.began
+    return round((perf_counter() - began) * 1000, 2)

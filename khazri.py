@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
     from index.home import Home
     from index.indexer import Progress
+    from index.plan import Plan
     from search.engine import Engine
     from search.results import Answer, Found, Result
 
@@ -72,34 +75,53 @@ def engine(ctx: click.Context) -> Iterator[Engine]:
     from search.engine import Engine
 
     with opened(ctx) as home:
-        yield Engine(home.store, home.encoder)
+        yield Engine(home.store, home.encoder, weight=home.settings.semantic_weight)
 
 
 @main.command()
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--jsonl", is_flag=True, help="PATHS hold one JSON document a line.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@click.option(
+    "--allow-deletions", is_flag=True, help="Even if most documents of a source are gone at once."
+)
 @as_json
 @click.pass_context
-def index(ctx: click.Context, paths: tuple[Path, ...], jsonl: bool, as_json: bool) -> None:
+def index(
+    ctx: click.Context,
+    paths: tuple[Path, ...],
+    jsonl: bool,
+    dry_run: bool,
+    allow_deletions: bool,
+    as_json: bool,
+) -> None:
     """Index files and folders; without PATHS, bring what is known up to date."""
     from index.jobs import describe
 
     if jsonl and not paths:
         raise click.UsageError("--jsonl needs the path of a file.")
+    if dry_run:
+        with opened(ctx) as home:
+            plan = home.indexer.preview(paths, jsonl=jsonl, allow_deletions=allow_deletions)
+        show_plan(plan, as_json)
+        ctx.exit(int(any(part.withheld for part in plan.parts)))
     with opened(ctx) as home, bar() as watch:
         job = home.jobs.start("index", {"paths": [str(path) for path in paths]})
         progress = home.jobs.run(
             job,
             lambda report: (
-                home.indexer.index(paths, both(watch, report), jsonl=jsonl)
+                home.indexer.index(
+                    paths, both(watch, report), jsonl=jsonl, allow_deletions=allow_deletions
+                )
                 if paths
-                else home.indexer.sync(both(watch, report))
+                else home.indexer.sync(both(watch, report), allow_deletions=allow_deletions)
             ),
         )
     if as_json:
         print_json(describe(progress))
     else:
         summary(progress)
+    ctx.exit(int(progress.withheld > 0))
 
 
 @main.command()
@@ -212,19 +234,226 @@ def documents(ctx: click.Context, text: str, failed: bool, limit: int, offset: i
     click.echo(f"{total} documents", err=True)
 
 
-@main.command()
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
+@main.group(invoke_without_command=True)
+@as_json
 @click.pass_context
-def serve(ctx: click.Context, host: str, port: int) -> None:
+def sources(ctx: click.Context, as_json: bool) -> None:
+    """List the sources, or change them."""
+    if ctx.invoked_subcommand:
+        return
+    with opened(ctx) as home, home.store.snapshot() as snapshot:
+        listed = snapshot.sources()
+    if as_json:
+        from dataclasses import asdict
+
+        print_json([asdict(source) for source in listed])
+        return
+    for source in listed:
+        lists = {"include": source.include, "exclude": source.exclude, "tags": source.tags}
+        told = "".join(f"  {name}: {', '.join(given)}" for name, given in lists.items() if given)
+        click.echo(f"{source.name}  {source.documents} documents  {source.location}{told}")
+
+
+patterns = [
+    click.option("--include", multiple=True, metavar="PATTERN", help="Only files like this."),
+    click.option("--exclude", multiple=True, metavar="PATTERN", help="No files like this."),
+    click.option("--tag", multiple=True, help="Given to every document of the source."),
+]
+
+
+def patterned(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that describe a source. Each may be repeated; an empty value clears it."""
+    for option in reversed(patterns):
+        command = option(command)
+    return command
+
+
+@sources.command("add")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--name", default="", help="By default, the name of the folder or file.")
+@click.option("--jsonl", is_flag=True, help="PATH holds one JSON document a line.")
+@patterned
+@click.pass_context
+def add_source(
+    ctx: click.Context,
+    path: Path,
+    name: str,
+    jsonl: bool,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    tag: tuple[str, ...],
+) -> None:
+    """Make PATH a source. It is read when 'khazri index' or 'khazri watch' next runs."""
+    from index import sources
+
+    with opened(ctx) as home:
+        added = sources.add(
+            home.store, path, name, jsonl, include=include, exclude=exclude, tags=tag
+        )
+    click.echo(f"Added {added.name}: {added.location}. 'khazri index' reads it.", err=True)
+
+
+@sources.command("change")
+@click.argument("source")
+@click.option("--name", help="Its new name.")
+@patterned
+@click.pass_context
+def change_source(
+    ctx: click.Context,
+    source: str,
+    name: str | None,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    tag: tuple[str, ...],
+) -> None:
+    """Change what is given of SOURCE; an empty value clears a list."""
+    from index import sources
+
+    with opened(ctx) as home:
+        retagged = sources.change(
+            home.store,
+            source,
+            rename=name,
+            include=include or None,
+            exclude=exclude or None,
+            tags=tag or None,
+        )
+    told = f"{retagged} documents have other tags now. " if retagged else ""
+    click.echo(f"Changed {source}. {told}Patterns count from the next 'khazri index' on.", err=True)
+
+
+@sources.command("remove")
+@click.argument("source")
+@click.pass_context
+def remove_source(ctx: click.Context, source: str) -> None:
+    """Forget SOURCE and remove its documents. Its files stay where they are."""
+    from index import sources
+
+    with opened(ctx) as home:
+        count = sources.remove(home.store, source)
+    click.echo(f"Removed {source} and its {count} documents.", err=True)
+
+
+@main.command()
+@click.option("--until-eof", is_flag=True, hidden=True, help="Stop when standard input ends.")
+@click.pass_context
+def watch(ctx: click.Context, until_eof: bool) -> None:
+    """Follow the sources, and take in what changes until stopped."""
+    import signal
+    from threading import Event, Thread
+
+    from index.watch import Watch
+
+    stop = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    if until_eof:  # the server that started this one is gone then, however it ended
+        Thread(target=lambda: stop.set() if not os.read(0, 1) else None, daemon=True).start()
+        os.nice(10)
+    with opened(ctx) as home:
+        settings = home.settings
+        watching = Watch(
+            home.indexer,
+            home.jobs,
+            interval=settings.watch_interval,
+            settle=settings.watch_settle,
+            told=summary,
+        )
+        if not until_eof:
+            click.echo("Watching (stop it with Ctrl-C).", err=True)
+        watching.run(stop)
+
+
+@main.command()
+@click.option("--host", help="By default 127.0.0.1, or 'host' of khazri.toml.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="By default 8000, or 'port' of khazri.toml."
+)
+@click.option("--watch", is_flag=True, help="Also follow the sources, like 'khazri watch'.")
+@click.pass_context
+def serve(ctx: click.Context, host: str | None, port: int | None, watch: bool) -> None:
     """Serve the web page and the JSON routes."""
     from search.engine import Engine
     from web.app import create_app
     from web.app import serve as run
 
     with opened(ctx) as home:
-        app = create_app(home, Engine(home.store, home.encoder))
-        run(app, host, port)
+        settings = home.settings
+        app = create_app(home, Engine(home.store, home.encoder, weight=settings.semantic_weight))
+        with watcher(home.path) if watch else nullcontext(), patrol(home):
+            run(app, host or settings.host, settings.port if port is None else port)
+
+
+@contextmanager
+def watcher(home: Path) -> Iterator[None]:
+    """A process beside the server that watches, at low priority, and ends with it."""
+    command = [sys.executable, "-m", "khazri", "--home", str(home), "watch", "--until-eof"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL):
+        yield  # leaving closes its standard input, and waits
+
+
+@contextmanager
+def patrol(home: Home) -> Iterator[None]:
+    """A thread of low priority that verifies what is stored while the home is served."""
+    from index.check import Patrol
+
+    patrol = Patrol(home)
+    patrol.start()
+    try:
+        yield
+    finally:
+        patrol.stop()
+
+
+@main.command()
+@click.option("--repair/--no-repair", default=True, show_default=True, help="Mend what can be.")
+@click.pass_context
+def check(ctx: click.Context, repair: bool) -> None:
+    """Verify every stored hash, and each part of the home against the others."""
+    from index.check import check
+
+    with opened(ctx) as home:
+        report = check(home, repair, click.echo)
+    if not (report.catalog or report.derived):
+        click.echo(
+            f"All is well: {report.documents} documents, {report.passages} passages in"
+            f" {report.segments} segments."
+        )
+    ctx.exit(int(bool(report.catalog)))
+
+
+@main.command()
+@click.pass_context
+def compact(ctx: click.Context) -> None:
+    """Give back the space of deleted documents; none of their text is left in the home."""
+    from index.compact import compact
+
+    with opened(ctx) as home:
+        space = compact(home)
+    click.echo(f"From {space.before:,} to {space.after:,} bytes.")
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.pass_context
+def backup(ctx: click.Context, file: Path) -> None:
+    """Write the whole home into FILE, while others read and write."""
+    from index.backup import backup
+
+    with opened(ctx) as home:
+        manifest = backup(home.path, file)
+    click.echo(f"Wrote generation {manifest.generation} to {file}.", err=True)
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.pass_context
+def restore(ctx: click.Context, file: Path) -> None:
+    """Make the home what it was when FILE was written, also while it is served."""
+    from index.backup import restore
+
+    generation = restore(file, ctx.obj.expanduser().absolute())
+    click.echo(f"Restored {file} (generation {generation}).", err=True)
 
 
 @main.command(hidden=True)
@@ -296,6 +525,31 @@ def summary(progress: Progress) -> None:
     )
     for failed in progress.failed:
         click.echo(f"not read: {failed.uri}: {failed.reason}", err=True)
+
+
+def show_plan(plan: Plan, as_json: bool) -> None:
+    """What an indexing run would do."""
+    told: dict[str, Any] = {
+        "added": [one.uri for part in plan.parts for one in part.new],
+        "changed": [one.uri for part in plan.parts for one in part.changed],
+        "renamed": [{"from": r.known.uri, "to": r.file.uri} for r in plan.renames],
+        "removed": [one.uri for part in plan.parts for one in (*part.gone, *part.dropped)],
+        "unchanged": sum(part.unchanged for part in plan.parts),
+        "failed": [
+            {"uri": one.uri, "reason": one.reason} for part in plan.parts for one in part.failures
+        ],
+    }
+    if as_json:
+        print_json(told)
+        return
+    for name in ("added", "changed", "removed"):
+        for uri in told[name]:
+            click.echo(f"{name:8} {uri}")
+    for one in told["renamed"]:
+        click.echo(f"renamed  {one['from']} → {one['to']}")
+    for one in told["failed"]:
+        click.echo(f"not read: {one['uri']}: {one['reason']}", err=True)
+    click.echo(f"{told['unchanged']} documents are unchanged. Nothing was done.", err=True)
 
 
 def show_answer(answer: Answer) -> None:

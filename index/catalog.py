@@ -6,15 +6,22 @@ which SQLite's write-ahead log keeps on one generation while writers go on.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from index import seals
 from index.errors import KhazriError
 
 VERSION = 1
+TODO = (
+    "Restore a backup with 'khazri restore FILE', or move the home away and index your sources"
+    " again."
+)
 
 _SCHEMA = """
 CREATE TABLE state (
@@ -75,6 +82,7 @@ class Catalog:
     def __init__(self, path: Path) -> None:
         """Open the catalog, or make an empty one. Raises ``KhazriError`` when it can't be used."""
         self.path = path
+        _refuse_lost(path)
         self._idle: list[sqlite3.Connection] = []
         self._guard = threading.Lock()
         self._closed = False
@@ -83,20 +91,21 @@ class Catalog:
             _prepare(connection, path)
         except sqlite3.DatabaseError as error:
             connection.close()
-            raise _explained(error, path) from error
+            raise explained(error, path) from error
         except KhazriError:
             connection.close()
             raise
+        self._file = _file(path)
         self._idle.append(connection)
 
     def _connect(self) -> sqlite3.Connection:
         try:
-            connection = sqlite3.connect(
-                self.path, isolation_level=None, check_same_thread=False, timeout=60
-            )
+            connection = connect(self.path)
         except sqlite3.Error as error:
-            raise _explained(error, self.path) from error
+            raise explained(error, self.path) from error
         connection.row_factory = sqlite3.Row
+        # A damaged letter must not fail a query; its document fails its seal and is not shown.
+        connection.text_factory = lambda data: data.decode("utf-8", "replace")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA mmap_size=268435456")
@@ -105,13 +114,17 @@ class Catalog:
     @contextmanager
     def connection(self) -> Iterator[sqlite3.Connection]:
         """A connection of one's own, returned to the pool afterwards."""
+        if _file(self.path) != self._file:
+            raise KhazriError(
+                f"{self.path} was replaced while it was open. Start this program again."
+            )
         with self._guard:
             connection = self._idle.pop() if self._idle else None
         connection = connection or self._connect()
         try:
             yield connection
         except sqlite3.DatabaseError as error:
-            raise _explained(error, self.path) from error
+            raise explained(error, self.path) from error
         finally:
             if connection.in_transaction:
                 connection.rollback()
@@ -146,13 +159,17 @@ class Catalog:
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    found = connection.execute("PRAGMA user_version").fetchone()[0]
+    found, tables = connection.execute(
+        "SELECT user_version, (SELECT count(*) FROM sqlite_master) FROM pragma_user_version"
+    ).fetchone()
+    if tables and not found:
+        raise sqlite3.DatabaseError("malformed: it has no version")
     if found > VERSION:
         raise KhazriError(
             f"{path.parent} was made by a newer Khazri (its version is {found}, this one reads"
             f" up to {VERSION}). Upgrade Khazri, or name another home with --home."
         )
-    if found == VERSION:
+    if found == VERSION and seals.installed(connection):
         return
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("BEGIN IMMEDIATE")
@@ -161,17 +178,54 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
             connection.execute(statement)
         connection.execute("INSERT INTO state VALUES (1, 0, '', '')")
         connection.execute(f"PRAGMA user_version={VERSION}")
+    if not seals.installed(connection):
+        seals.install(connection)
     connection.execute("COMMIT")
 
 
-def _explained(error: sqlite3.Error, path: Path) -> KhazriError:
-    """What a person can do about an error of SQLite."""
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection to a database, read-only where its folder can't be written."""
+    options: dict[str, Any] = {"isolation_level": None, "check_same_thread": False, "timeout": 60}
+    connection = sqlite3.connect(path, **options)
+    try:
+        connection.execute("PRAGMA user_version")
+    except sqlite3.OperationalError:
+        connection.close()
+        log = path.with_name(f"{path.name}-wal")
+        if os.access(path.parent, os.W_OK) or (log.exists() and log.stat().st_size):
+            raise
+        # Its log can't be made, so nobody writes from here: the file is all there is to read.
+        uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+        connection = sqlite3.connect(uri, uri=True, **options)
+    return connection
+
+
+def _refuse_lost(path: Path) -> None:
+    """Refuse a home whose catalog is gone, rather than begin an empty one in its place."""
+    if path.is_dir():
+        raise KhazriError(f"{path} can't be opened: it is a folder.")
+    others = path.with_name("embeddings.db").exists()
+    if others and not (path.exists() and path.stat().st_size):
+        raise KhazriError(
+            f"{path} is missing or empty, though embeddings.db lies beside it. Nothing was changed."
+            f" {TODO}"
+        )
+
+
+def _file(path: Path) -> tuple[int, int]:
+    """Which file it is, so that one that takes its place is noticed."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return 0, 0
+    return stat.st_dev, stat.st_ino
+
+
+def explained(error: sqlite3.Error, path: Path, todo: str = TODO) -> KhazriError:
+    """What a person can do about an error of SQLite; ``todo`` is said of a damaged file."""
     said = str(error)
     if "malformed" in said or "not a database" in said or "corrupt" in said:
-        return KhazriError(
-            f"{path} is damaged ({said}). Nothing was changed. Restore a backup with"
-            " 'khazri restore FILE', or move the home away and index your sources again."
-        )
+        return KhazriError(f"{path} is damaged ({said}). Nothing was changed. {todo}")
     if "readonly" in said:
         return KhazriError(f"{path} can't be written: {said}. Check its permissions.")
     if "full" in said:

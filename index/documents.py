@@ -15,7 +15,7 @@ from index.paragraphs import split
 from index.readers.blocks import assemble, clean, one_line
 from index.readers.text import pieces
 from index.rows import digest
-from index.values import Content, Span
+from index.values import Content, Span, embedding_text
 
 HEADING = 32  # tokens of the model's window that are kept for the heading of a passage
 
@@ -42,12 +42,6 @@ class Given:
     published: str | None = None
     language: str | None = None
     tags: tuple[str, ...] = ()
-
-
-def embedding_text(title: str, heading: str, text: str) -> str:
-    """The exact text that is given to the encoder for a passage."""
-    above = [part for part in (title, heading) if part and not text.startswith(part)]
-    return "\n".join([*above, text])
 
 
 def draft(source_id: int, uri: str, content: Content, content_hash: str, ruler: Ruler) -> Draft:

@@ -10,8 +10,8 @@ import os
 import sqlite3
 import threading
 import zlib
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from index.catalog import connect, explained
 from index.errors import KhazriError
 
 if TYPE_CHECKING:
@@ -145,44 +146,127 @@ def _precision() -> Any:
 class EmbeddingStore:
     """``embeddings.db``: vectors by the model that made them and the text they were made of.
 
-    Losing it loses time, never a document. A row whose checksum fails counts as missing.
+    Losing it loses time, never a document. A row whose checksum fails counts as missing. The
+    file is opened at first use, since questions do without it.
     """
 
     def __init__(self, path: Path) -> None:
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=60)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")
-        self._db.execute(
-            "CREATE TABLE IF NOT EXISTS embeddings (model TEXT, key BLOB, vector BLOB, crc INTEGER,"
-            " PRIMARY KEY (model, key)) WITHOUT ROWID"
-        )
+        self.path = path
+        self._db: sqlite3.Connection | None = None
         self._lock = threading.Lock()
+
+    @contextmanager
+    def connection(self) -> Iterator[sqlite3.Connection]:
+        """The opened file, for one user at a time. Raises ``KhazriError``."""
+        with self._lock:
+            try:
+                if self._db is None:
+                    self._db = _open(self.path)
+                yield self._db
+            except sqlite3.DatabaseError as error:
+                raise explained(error, self.path, "'khazri check' mends it.") from error
+            finally:
+                if self._db is not None and self._db.in_transaction:
+                    self._db.rollback()
 
     def get(self, model: str, keys: Sequence[bytes]) -> dict[bytes, Half]:
         """The vectors that are there, by key."""
         found: dict[bytes, Half] = {}
-        with self._lock:
+        with self.connection() as db:
             for start in range(0, len(keys), 500):
                 part = keys[start : start + 500]
-                rows = self._db.execute(
+                rows = db.execute(
                     "SELECT key, vector, crc FROM embeddings WHERE model = ? AND key IN"
                     f" ({','.join('?' * len(part))})",
                     [model, *part],
                 )
                 for key, vector, crc in rows:
-                    if zlib.crc32(vector) == crc:
+                    if _checksum(model, key, vector) == crc:
                         found[key] = np.frombuffer(vector, np.float16)
         return found
 
     def put(self, model: str, keys: Sequence[bytes], rows: Half) -> None:
         """Keep vectors. A power cut may lose the newest: they are then made again when needed."""
         blobs = [row.tobytes() for row in rows]
-        values = [(model, k, b, zlib.crc32(b)) for k, b in zip(keys, blobs, strict=True)]
-        with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
-            self._db.executemany("INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?, ?)", values)
-            self._db.execute("COMMIT")
+        values = [(model, k, b, _checksum(model, k, b)) for k, b in zip(keys, blobs, strict=True)]
+        with self.connection() as db:
+            db.execute("BEGIN IMMEDIATE")
+            db.executemany("INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?, ?)", values)
+            db.execute("COMMIT")
+
+    def faults(self) -> tuple[list[str], int]:
+        """What is wrong with the file as a whole, in words, and how many rows are damaged."""
+        with self.connection() as db:
+            wrong = [row[0] for row in db.execute("PRAGMA integrity_check(5)") if row[0] != "ok"]
+            count = 0
+            if not wrong:
+                count = db.execute(f"SELECT count(*) FROM embeddings WHERE {_BAD}").fetchone()[0]
+        return wrong, count
+
+    def forget(self) -> None:
+        """Drop the damaged rows."""
+        with self.connection() as db:
+            db.execute(f"DELETE FROM embeddings WHERE {_BAD}")
+
+    def keep(self, model: str, keys: Iterable[bytes]) -> int:
+        """Drop all rows but these, and give back their space; return how many went."""
+        with self.connection() as db:
+            db.execute("CREATE TEMP TABLE kept (key BLOB PRIMARY KEY) WITHOUT ROWID")
+            try:
+                db.executemany("INSERT OR IGNORE INTO kept VALUES (?)", ((key,) for key in keys))
+                gone = db.execute(
+                    "DELETE FROM embeddings WHERE model <> ? OR key NOT IN (SELECT key FROM kept)",
+                    [model],
+                ).rowcount
+            finally:
+                db.execute("DROP TABLE kept")
+        return gone
+
+    def renew(self) -> None:
+        """Put an empty file in the place of one that can't be read."""
+        self.close()
+        for name in ("", "-wal", "-shm"):
+            self.path.with_name(self.path.name + name).unlink(missing_ok=True)
 
     def close(self) -> None:
         """Close the file."""
-        self._db.close()
+        with self._lock:
+            if self._db is not None:
+                self._db.close()
+                self._db = None
+
+
+_BAD = "checksum(model, key, vector) IS NOT crc"
+_VERSION = 1  # from which on the checksum covers the model and the key too
+
+
+def _checksum(model: object, key: object, vector: object) -> int:
+    parts = [part.encode() if isinstance(part, str) else part for part in (model, key, vector)]
+    if not all(isinstance(part, bytes) for part in parts):
+        return -1
+    return zlib.crc32(b"\0".join(parts))  # type: ignore[arg-type]
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    db = connect(path)
+    try:
+        db.create_function("checksum", 3, _checksum, deterministic=True)
+        db.execute("PRAGMA synchronous=NORMAL")
+        if db.execute("PRAGMA user_version").fetchone()[0] < _VERSION:
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute("BEGIN IMMEDIATE")
+            db.execute(
+                "CREATE TABLE IF NOT EXISTS embeddings (model TEXT, key BLOB, vector BLOB,"
+                " crc INTEGER, PRIMARY KEY (model, key)) WITHOUT ROWID"
+            )
+            db.create_function("older", 1, zlib.crc32, deterministic=True)
+            db.execute(
+                "UPDATE embeddings SET crc = checksum(model, key, vector)"
+                " WHERE older(vector) = crc"
+            )
+            db.execute(f"PRAGMA user_version={_VERSION}")
+            db.execute("COMMIT")
+    except sqlite3.Error:
+        db.close()
+        raise
+    return db

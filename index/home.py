@@ -9,26 +9,32 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from index.embeddings import DEFAULT_MODEL, Encoder
+from index.embeddings import Encoder
 from index.errors import KhazriError
 from index.indexer import Indexer, Progress, Watcher
 from index.jobs import Job, Jobs
 from index.locks import Busy, locked
+from index.settings import load
 from index.store import Store
 
 log = logging.getLogger("khazri.home")
 
 
 class Home:
-    """An opened home folder: its store, its encoder, its indexer and its jobs."""
+    """An opened home folder: its settings, store, encoder, indexer and jobs."""
 
-    def __init__(self, path: Path, model: str = DEFAULT_MODEL) -> None:
-        """Open a home, or make an empty one. Raises ``KhazriError``."""
+    def __init__(self, path: Path, model: str = "") -> None:
+        """Open a home, or make an empty one. ``model`` goes before that of its settings.
+
+        Raises ``KhazriError``.
+        """
         self.path = path.expanduser().absolute()
         _make(self.path)
+        self.settings = load(self.path / "khazri.toml")
         self.store = Store(self.path)
-        self.encoder = Encoder(model)
-        self.indexer = Indexer(self.store, self.encoder)
+        self.encoder = Encoder(model or self.settings.model)
+        self.store.encoder = self.encoder
+        self.indexer = Indexer(self.store, self.encoder, self.settings.deletion_share)
         self.jobs = Jobs(self.store.catalog)
         self._check_model()
 

@@ -1,4 +1,4 @@
-"""The indexer: works out what changed in the sources, and commits it in bounded batches.
+"""The indexer: brings what a plan names into the store, in bounded batches.
 
 Data flows one way: files are found, read and split in one thread ahead of the encoder; what was
 never embedded is encoded; each batch is one commit.
@@ -6,83 +6,30 @@ never embedded is encoded; each batch is one commit.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from itertools import islice
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from index.changes import Changes, Draft, Failed, Move
-from index.documents import Given, draft, embedding_texts, given_draft, given_hash, read_jsonl
+from index.batches import ahead, batches
+from index.changes import Changes, Draft, Failed
+from index.documents import Given, draft, embedding_texts, given_draft
 from index.embeddings import Encoder
 from index.errors import KhazriError, Unreadable
 from index.locks import locked
-from index.readers import read, supported
+from index.plan import Options, Plan, Settled, compare, stamp
+from index.progress import Cancelled as Cancelled
+from index.progress import Progress as Progress
+from index.progress import Watcher as Watcher
+from index.readers import read
 from index.rows import digest
 from index.snapshot import Source
-from index.sources import File, covering, files, place, register
+from index.sources import File, amending, covering, listed, place, register, retag
 from index.store import Store
 
 BATCH = 1024  # passages, about, that one commit adds
-AHEAD = 64  # documents that are read ahead of the encoder
 LARGEST = 256 << 20  # bytes of a file; a larger one is refused
-
-
-@dataclass
-class Progress:
-    """How far an indexing run is. Changes while it runs; numbers count documents or passages."""
-
-    total: int = 0
-    done: int = 0
-    passages: int = 0
-    added: int = 0
-    changed: int = 0
-    moved: int = 0
-    removed: int = 0
-    unchanged: int = 0
-    embedded: int = 0
-    current: str = ""
-    generation: int = 0
-    failed: list[Failed] = field(default_factory=list)
-    started: float = field(default_factory=time.monotonic)
-
-    @property
-    def seconds(self) -> float:
-        """Seconds since the start."""
-        return time.monotonic() - self.started
-
-
-class Cancelled(KhazriError):
-    """The run was asked to stop. What was committed stays."""
-
-
-Watcher = Callable[[Progress], None]  # told of progress; raises Cancelled to stop the run
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What the catalog knows of a document, for comparing."""
-
-    id: int
-    content_hash: str
-    size: int
-    mtime_ns: int
-
-
-@dataclass
-class Plan:
-    """What one source needs."""
-
-    source: Source
-    read: list[File | Given] = field(default_factory=list)
-    moves: list[Move] = field(default_factory=list)
-    gone: list[int] = field(default_factory=list)
-    cleared: list[tuple[int, str]] = field(default_factory=list)
-    failures: list[Failed] = field(default_factory=list)
-    unchanged: int = 0
-    known: dict[str, Known] = field(default_factory=dict)
+NOTHING = Changes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,208 +54,215 @@ class Outcome:
 class Indexer:
     """Brings documents into a store."""
 
-    def __init__(self, store: Store, encoder: Encoder) -> None:
+    def __init__(self, store: Store, encoder: Encoder, share: float = 0.5) -> None:
+        """``share``: the part of a source's documents that may go at once, from 0 to 1."""
         self.store = store
         self.encoder = encoder
+        self.share = share
 
     # Sources
 
-    def index(self, paths: Sequence[Path], watch: Watcher, *, jsonl: bool = False) -> Progress:
+    def index(
+        self,
+        paths: Sequence[Path],
+        watch: Watcher,
+        *,
+        jsonl: bool = False,
+        allow_deletions: bool = False,
+    ) -> Progress:
         """Make the paths known as sources and bring them up to date.
 
-        A path that was asked for by name comes back even if it was removed by hand. Raises
+        A file that was asked for by name comes back even if it was removed by hand. Raises
         ``KhazriError`` before anything is read when a path can't be.
         """
-        places = [place(path) for path in paths]
-        if jsonl:
-            places = [("jsonl", location) for _, location in places]
-        with self.store.snapshot() as snapshot:
-            known = snapshot.sources()
-        asked: set[str] = set()
-        ids = []
+        places = [place(path, "jsonl" if jsonl else "") for path in paths]
+        ids: set[int] = set()
         for kind, location in places:
-            inside = covering(known, location) if kind in ("file", "folder") else None
-            if kind == "file":
-                asked.add(location)
             with self.store.catalog.write() as db:
-                ids.append(inside.id if inside else register(db, kind, location))
-        return self.sync(watch, only=set(ids), asked=asked)
+                inside = covering(listed(db), location) if kind != "jsonl" else None
+                ids.add(inside.id if inside else register(db, kind, location))
+        asked = [location for kind, location in places if kind == "file"]
+        return self.sync(watch, ids, asked, allow_deletions=allow_deletions)
 
     def sync(
-        self, watch: Watcher, only: set[int] | None = None, asked: Iterable[str] = ()
+        self,
+        watch: Watcher,
+        only: set[int] | None = None,
+        asked: Iterable[str] = (),
+        *,
+        allow_deletions: bool = False,
     ) -> Progress:
         """Bring the sources (all, or those with the ids ``only``) up to date."""
-        progress = Progress()
-        with locked(self.store.home / "index.lock", "khazri index"):
-            with self.store.snapshot() as snapshot:
-                sources = [s for s in snapshot.sources() if only is None or s.id in only]
-                progress.generation = snapshot.generation
-            plans = [
-                self._plan(source, set(asked))
-                for source in sources
-                if source.kind in ("folder", "file", "jsonl")
-            ]
-            progress.total = sum(len(plan.read) for plan in plans)
-            progress.unchanged = sum(plan.unchanged for plan in plans)
-            for plan in plans:
-                self._carry_out(plan, progress, watch)
-            while self.store.merge():
-                watch(progress)
-        return progress
+        with self.planned(only, asked, allow_deletions=allow_deletions) as plan:
+            return self.carry_out(plan, watch)
 
-    def _plan(self, source: Source, asked: set[str]) -> Plan:
-        plan = Plan(source, known=self._known(source.id))
-        removed = self._rows("SELECT uri, content_hash FROM removals WHERE source_id = ?", source)
-        failed = {
-            row[0]: (row[1], row[2])
-            for row in self._rows(
-                "SELECT uri, size, mtime_ns FROM failures WHERE source_id = ?", source
-            )
-        }
-        away = dict(removed)
-        seen: set[str] = set()
+    def preview(
+        self, paths: Sequence[Path] = (), *, jsonl: bool = False, allow_deletions: bool = False
+    ) -> Plan:
+        """What ``index`` or, without paths, ``sync`` would do. Nothing is changed."""
+        places = [place(path, "jsonl" if jsonl else "") for path in paths]
+        with self.store.catalog.read() as db:
+            known = listed(db)
+        chosen: dict[str, Source] = {}
+        for number, (kind, location) in enumerate(places, 1):
+            same = [s for s in known if (s.kind, s.location) == (kind, location)]
+            inside = covering(known, location) if kind != "jsonl" else None
+            fresh = Source(-number, Path(location).name, kind, location, (), (), (), 0)
+            source = inside or (same[0] if same else fresh)
+            chosen[source.location] = source
+        sources = list(chosen.values()) if paths else known
+        asked = frozenset(location for kind, location in places if kind == "file")
+        return compare(self.store.catalog, sources, known, self._options(asked, allow_deletions))
 
-        def refuse(uri: str, reason: str) -> None:
-            seen.add(uri)
-            plan.failures.append(Failed(source.id, uri, reason))
-
-        found: Iterable[File | Given]
-        if source.kind == "jsonl":
-            found = read_jsonl(Path(source.location), refuse)
-        else:
-            found = files(source, supported, refuse)
-        for one in found:
-            seen.add(one.uri)
-            self._compare(one, plan, failed, {} if one.uri in asked else away)
-        self._missing(plan, seen)
-        stale = [uri for uri in failed if uri not in seen]
-        plan.cleared += [(source.id, uri) for uri in stale]
-        return plan
-
-    def _compare(
+    @contextmanager
+    def planned(
         self,
-        one: File | Given,
-        plan: Plan,
-        failed: Mapping[str, tuple[int, int]],
-        away: Mapping[str, str],
-    ) -> None:
-        """Put one found document where it belongs in the plan."""
-        known = plan.known.get(one.uri)
-        if isinstance(one, Given):
-            same = known is not None and known.content_hash == given_hash(one)
-            if one.uri in away and away[one.uri] == given_hash(one):
-                return
-        else:
-            stamp = (one.size, one.mtime_ns)
-            same = known is not None and (known.size, known.mtime_ns) == stamp
-            if one.uri in failed and failed[one.uri] == stamp and known is None:
-                plan.failures.append(self._failure(plan.source, one.uri))
-                return
-            if one.uri in away and away[one.uri] == _file_hash(one):
-                return
-            if known and not same and known.content_hash == _file_hash(one):
-                plan.moves.append(Move(known.id, one.uri, *stamp))
-                same = True
-        if same:
-            plan.unchanged += 1
-        else:
-            plan.read.append(one)
+        only: set[int] | None = None,
+        asked: Iterable[str] = (),
+        *,
+        allow_deletions: bool = False,
+        settled: Settled | None = None,
+        wait: float = -1,
+    ) -> Iterator[Plan]:
+        """What the sources need, while no other run changes it. Raises ``Busy`` after ``wait``."""
+        options = self._options(frozenset(asked), allow_deletions)
+        if settled:
+            options = replace(options, settled=settled)
+        with locked(self.store.home / "index.lock", "khazri index", wait):
+            with self.store.catalog.read() as db:
+                every = listed(db)
+            sources = [s for s in every if only is None or s.id in only]
+            yield compare(self.store.catalog, sources, every, options)
 
-    def _missing(self, plan: Plan, seen: set[str]) -> None:
-        """Documents whose files are gone: renamed if a new file has the content, else removed.
-
-        Nothing under a folder that could not be read counts as gone.
-        """
-        blind = tuple(f"{failed.uri}/" for failed in plan.failures)
-        gone = {
-            uri: known
-            for uri, known in plan.known.items()
-            if uri not in seen and not uri.startswith(blind)
-        }
-        by_hash = {known.content_hash: known for known in gone.values()}
-        by_size = {known.size for known in gone.values()}
-        kept: set[int] = set()
-        for one in list(plan.read):
-            if isinstance(one, File) and one.uri not in plan.known and one.size in by_size:
-                known = by_hash.pop(_file_hash(one), None)
-                if known:
-                    plan.moves.append(Move(known.id, one.uri, one.size, one.mtime_ns))
-                    plan.read.remove(one)
-                    kept.add(known.id)
-        plan.gone = [known.id for known in gone.values() if known.id not in kept]
-
-    def _known(self, source_id: int) -> dict[str, Known]:
-        with self.store.catalog.read() as db:
-            rows = db.execute(
-                "SELECT uri, id, content_hash, size, mtime_ns FROM documents WHERE source_id = ?",
-                [source_id],
-            )
-            return {row[0]: Known(*row[1:]) for row in rows.fetchall()}
-
-    def _rows(self, query: str, source: Source) -> list[Any]:
-        with self.store.catalog.read() as db:
-            return db.execute(query, [source.id]).fetchall()
-
-    def _failure(self, source: Source, uri: str) -> Failed:
-        with self.store.catalog.read() as db:
-            row = db.execute(
-                "SELECT reason, size, mtime_ns FROM failures WHERE source_id = ? AND uri = ?",
-                [source.id, uri],
-            ).fetchone()
-        return Failed(source.id, uri, *row)
+    def _options(self, asked: frozenset[str], allow_deletions: bool) -> Options:
+        return Options(asked, allow_deletions, self.share)
 
     # Committing
 
-    def _carry_out(self, plan: Plan, progress: Progress, watch: Watcher) -> None:
-        progress.failed += plan.failures
-        changes = Changes(
-            removals=plan.gone, moves=plan.moves, failures=plan.failures, cleared=plan.cleared
-        )
-        if changes:
-            progress.generation = self.store.apply(changes, self.encoder.identity)
-        progress.removed += len(plan.gone)
-        progress.moved += sum(move.uri not in plan.known for move in plan.moves)
+    def carry_out(self, plan: Plan, watch: Watcher) -> Progress:
+        """Do what was planned, inside ``planned``, in bounded commits."""
+        progress = Progress(generation=self._generation())
+        progress.total = sum(len(part.new) + len(part.changed) for part in plan.parts)
+        progress.unchanged = sum(part.unchanged for part in plan.parts)
+        progress.withheld = sum(part.withheld for part in plan.parts)
+        progress.failed += [one for part in plan.parts for one in part.failures]
+        self._keep_notes(plan)
+        first = plan.changes
+        if plan.crossing:
+            self._cross(plan, progress)
+            first = Changes()
+        work = [(part.source, one) for part in plan.parts for one in (*part.new, *part.changed)]
+        made = ahead(lambda item: self._make(*item), work)
+        for batch in batches(made, BATCH, progress, watch):
+            self._commit_batch(batch, first, plan, progress, watch)
+            first = Changes()
+        if first:
+            progress.generation = self.store.apply(first, self.encoder.identity)
+            _count(first, plan, progress)
         watch(progress)
-        made = _ahead(lambda one: self._make(plan.source, one), plan.read)
-        for batch in _batches(made, progress, watch):
-            self.commit(batch, progress, watch)
-            for one in batch:
-                if isinstance(one, Failed):
-                    progress.failed.append(one)
-                elif one.uri in plan.known:
-                    progress.changed += 1
-                else:
-                    progress.added += 1
+        while self.store.merge():
             watch(progress)
+        return progress
+
+    def _commit_batch(
+        self,
+        batch: Sequence[Draft | Failed],
+        first: Changes,
+        plan: Plan,
+        progress: Progress,
+        watch: Watcher,
+    ) -> None:
+        told = {(p.source.id, uri): one for p in plan.parts for uri, one in p.recorded.items()}
+        known = {(p.source.id, one.uri) for p in plan.parts for one in p.changed}
+        progress.failed += [one for one in batch if isinstance(one, Failed)]
+        batch = [one for one in batch if told.get((one.source_id, one.uri)) != one]
+        if not batch and not first:
+            return
+        self.commit(batch, progress, watch, first)
+        _count(first, plan, progress)
+        drafts = [one for one in batch if isinstance(one, Draft)]
+        changed = sum((one.source_id, one.uri) in known for one in drafts)
+        progress.changed += changed
+        progress.added += len(drafts) - changed
+        watch(progress)
+
+    def _cross(self, plan: Plan, progress: Progress) -> None:
+        """Commit the renames and what goes with them, where some lead to another source."""
+        old = {part.source.id: part.source for part in plan.parts}
+        with self.store.catalog.read() as db:
+            old |= {source.id: source for source in listed(db)}
+        with amending(self.store) as (db, rows):
+            rows.remove(plan.changes.removals, by_hand=False)
+            for rename in plan.crossing:
+                id = rename.known.id
+                db.execute(
+                    "UPDATE documents SET source_id = ?, uri = ? WHERE id = ?",
+                    [rename.source.id, f"\0{id}", id],  # its name follows: it may not be free yet
+                )
+                if (before := old[rename.known.source_id]).tags != rename.source.tags:
+                    retag(db, id, before, rename.source)
+            rows.apply(replace(plan.changes, removals=()))
+        progress.generation = self._generation()
+        _count(plan.changes, plan, progress)
+
+    def _keep_notes(self, plan: Plan) -> None:
+        """Keep what no reader sees, in one small transaction and without a new generation."""
+        touched = [move for part in plan.parts for move in part.touched]
+        follow = [(new, part.source.id, old) for part in plan.parts for old, new in part.follow]
+        if not touched and not follow:
+            return
+        with self.store.catalog.write() as db:
+            db.executemany(
+                "UPDATE documents SET size = ?, mtime_ns = ? WHERE id = ?",
+                [(move.size, move.mtime_ns, move.document_id) for move in touched],
+            )
+            db.executemany(
+                "UPDATE OR REPLACE removals SET uri = ? WHERE source_id = ? AND uri = ?", follow
+            )
+
+    def _generation(self) -> int:
+        with self.store.catalog.read() as db:
+            return int(db.execute("SELECT generation FROM state").fetchone()[0])
 
     def _make(self, source: Source, one: File | Given) -> Draft | Failed | None:
         """Read and split one document: a draft, or why there is none (None: it is gone)."""
+        size, mtime_ns = stamp(one) if isinstance(one, File) else (0, 0)
         try:
             if isinstance(one, Given):
                 made = given_draft(source.id, one, self.encoder)
-                return replace(made, tags=made.tags + source.tags)
+                return replace(made, tags=tuple(dict.fromkeys(made.tags + source.tags)))
             if one.size > LARGEST:
                 raise Unreadable(f"too large: it has over {LARGEST >> 20} MB; split it")
             data = one.path.read_bytes()
             made = draft(source.id, one.uri, read(data, one.path.name), digest(data), self.encoder)
-            return replace(made, size=one.size, mtime_ns=one.mtime_ns, tags=source.tags)
+            return replace(made, size=size, mtime_ns=mtime_ns, tags=source.tags)
         except FileNotFoundError:
             return None
         except OSError as error:
             reason = f"can't be read: {error.strerror}"
         except Unreadable as error:
             reason = str(error)
-        stamp = (one.size, one.mtime_ns) if isinstance(one, File) else (0, 0)
-        return Failed(source.id, one.uri, reason, *stamp)
+        return Failed(source.id, one.uri, reason, size, mtime_ns)
 
-    def commit(self, batch: Sequence[Draft | Failed], progress: Progress, watch: Watcher) -> int:
-        """Embed what is new in a batch, and commit the whole of it."""
+    def commit(
+        self,
+        batch: Sequence[Draft | Failed],
+        progress: Progress,
+        watch: Watcher,
+        first: Changes = NOTHING,
+    ) -> int:
+        """Embed what is new in a batch, and commit the whole of it, with the changes ``first``."""
         drafts = [one for one in batch if isinstance(one, Draft)]
         failures = [one for one in batch if isinstance(one, Failed)]
         progress.embedded += self._embed(drafts, progress, watch)
         # A document that can no longer be read is shown as a failure, not as it used to be.
         lost = [id for one in failures for id in self._ids(one)]
-        changes = Changes(drafts=drafts, failures=failures, removals=lost)
+        changes = replace(
+            first,
+            drafts=drafts,
+            failures=[*first.failures, *failures],
+            removals=[*first.removals, *lost],
+        )
         progress.generation = self.store.apply(changes, self.encoder.identity)
         return progress.generation
 
@@ -415,45 +369,8 @@ class Indexer:
         return self.store.apply(changes, self.encoder.identity)
 
 
-def _file_hash(file: File) -> str:
-    try:
-        return digest(file.path.read_bytes())
-    except OSError:
-        return ""
-
-
-def _ahead(
-    make: Callable[[File | Given], Draft | Failed | None], items: Sequence[File | Given]
-) -> Iterator[Draft | Failed | None]:
-    """Make drafts in a thread of their own, at most ``AHEAD`` before they are wanted."""
-    with ThreadPoolExecutor(1) as pool:
-        rest = iter(items)
-        waiting = [pool.submit(make, item) for item in islice(rest, AHEAD)]
-        try:
-            while waiting:
-                yield waiting.pop(0).result()
-                waiting += [pool.submit(make, item) for item in islice(rest, 1)]
-        finally:
-            for future in waiting:
-                future.cancel()
-
-
-def _batches(
-    made: Iterable[Draft | Failed | None], progress: Progress, watch: Watcher
-) -> Iterator[list[Draft | Failed]]:
-    """Group drafts to about ``BATCH`` passages."""
-    batch: list[Draft | Failed] = []
-    size = 0
-    for one in made:
-        progress.done += 1
-        if one is None:
-            continue
-        progress.current = one.uri
-        watch(progress)
-        batch.append(one)
-        size += len(one.spans) if isinstance(one, Draft) else 1
-        if size >= BATCH:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
+def _count(done: Changes, plan: Plan, progress: Progress) -> None:
+    """Add what a commit of the plan's changes did, if it did them."""
+    if done:
+        progress.removed += len(done.removals)
+        progress.moved += len(plan.renames)

@@ -26,8 +26,9 @@ from whoosh.searching import Searcher
 from whoosh.util.numeric import byte_to_length
 
 from index.postings import FIELDS, Arrays, Run, pack
+from index.values import embedding_text
 
-ANALYZER = "english-2"  # recorded in the catalog: another one means another index
+ANALYZER = "english-3"  # recorded in the catalog: another one means another index
 
 LENGTHS = tuple(int(byte_to_length(i)) for i in range(256))
 _WORD = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\w)|\w+(?:[.'’]\w+)*")
@@ -110,14 +111,17 @@ class Entry:
 def write(folder: Path, entries: Iterable[Entry]) -> Arrays:
     """Write a Whoosh index of one segment into the empty ``folder``; return its arrays.
 
+    The field ``text`` holds title and heading too, as the encoder sees them; the fields of their
+    own add to that.
     ``entries`` come with ascending ids. The files are not yet flushed to the disk.
     """
     storage = _storage(folder)
     writer = storage.create_index(_SCHEMA).writer(procs=1, limitmb=512)
     try:
         for entry in entries:
+            text = embedding_text(entry.title, entry.heading, entry.text)
             writer.add_document(
-                id=entry.id, text=entry.text, heading=entry.heading, title=entry.title
+                id=entry.id, text=text, heading=entry.heading, title=entry.title
             )
         writer.commit(merge=False)
     except BaseException:

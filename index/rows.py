@@ -48,7 +48,10 @@ def seal(db: sqlite3.Connection, document_id: int) -> str:
         " ORDER BY id",
         [document_id],
     )
-    return digest(json.dumps([list(row), [list(p) for p in passages]]).encode())
+    if row is None:
+        return ""
+    # What is no text any more is damaged, and must not end in an error here.
+    return digest(json.dumps([list(row), [list(p) for p in passages]], default=repr).encode())
 
 
 class Rows:
@@ -119,13 +122,21 @@ class Rows:
             self._db.execute("DELETE FROM texts WHERE document_id = ?", [id])
             self._db.execute("DELETE FROM documents WHERE id = ?", [id])
 
-    def move(self, move: Move) -> None:
-        """Give a document the name and times that its file has now."""
-        self._db.execute(
-            "UPDATE documents SET uri = ?, size = ?, mtime_ns = ? WHERE id = ?",
-            [move.uri, move.size, move.mtime_ns, move.document_id],
-        )
-        self._seal(move.document_id)
+    def move(self, moves: Sequence[Move]) -> None:
+        """Give documents the names and times that their files have now, even if names swapped."""
+        sound = [move for move in moves if self._sound(move.document_id)]
+        for move in moves:
+            self._db.execute(
+                "UPDATE documents SET uri = ? WHERE id = ?",
+                [f"\0{move.document_id}", move.document_id],
+            )
+        for move in moves:
+            self._db.execute(
+                "UPDATE documents SET uri = ?, size = ?, mtime_ns = ? WHERE id = ?",
+                [move.uri, move.size, move.mtime_ns, move.document_id],
+            )
+        for move in sound:
+            self._seal(move.document_id)
 
     def fail(self, failed: Failed) -> None:
         """Remember a file that gave no document."""
@@ -150,18 +161,22 @@ class Rows:
     def apply(self, changes: Changes) -> None:
         """All of the changes but the drafts, which need ids."""
         self.remove(changes.removals, changes.by_hand)
-        for move in changes.moves:
-            self.move(move)
+        self.move(changes.moves)
         for failed in changes.failures:
             self.fail(failed)
         self.clear(changes.cleared)
 
     def _drop_passages(self, document_id: int) -> None:
         self._db.execute(
-            "INSERT INTO deletions SELECT id, ? FROM passages WHERE document_id = ?",
+            "INSERT OR IGNORE INTO deletions SELECT id, ? FROM passages WHERE document_id = ?",
             [self._generation, document_id],
         )
         self._db.execute("DELETE FROM passages WHERE document_id = ?", [document_id])
+
+    def _sound(self, document_id: int) -> bool:
+        """Whether a document is what was sealed: a new seal must not hide damage."""
+        row = self._db.execute("SELECT seal FROM documents WHERE id = ?", [document_id]).fetchone()
+        return row is not None and row[0] == seal(self._db, document_id)
 
     def _seal(self, document_id: int) -> None:
         self._db.execute(

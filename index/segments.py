@@ -8,6 +8,8 @@ last byte is on the disk; the catalog also keeps the size and the SHA-256 of eac
 from __future__ import annotations
 
 import hashlib
+import json
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +24,8 @@ from index.errors import KhazriError
 from index.keyword import Entry
 from index.postings import Postings
 from index.vectors import Half, Vectors
+
+log = logging.getLogger("khazri.segments")
 
 Files = Mapping[str, tuple[int, str]]
 
@@ -60,7 +64,11 @@ class Segment:
 
     def phrase(self, phrase: str) -> list[int]:
         """Document numbers where the terms of a phrase follow each other (to be verified)."""
-        return keyword.phrase_numbers(self._phrases, phrase)
+        try:
+            return keyword.phrase_numbers(self._phrases, phrase)
+        except Exception as error:  # Whoosh may raise anything over files that changed
+            log.warning("%s can't be read (%r); its arrays are used", self._phrases, error)
+            return self.postings.holding([word.term for word in keyword.words(phrase)])
 
 
 def build(folder: Path, entries: Sequence[Entry], documents: Sequence[int], rows: Half) -> Files:
@@ -77,6 +85,14 @@ def build(folder: Path, entries: Sequence[Entry], documents: Sequence[int], rows
     for path in [folder / "keyword", folder, folder.parent]:
         _flush(path)
     return files
+
+
+def load_files(dumped: str) -> Files:
+    """The files of a segment as the catalog keeps them. Raises ``Damaged``."""
+    try:
+        return {str(name): (int(size), str(sha)) for name, (size, sha) in json.loads(dumped).items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise Damaged(f"the list of a segment's files can't be read: {error}") from error
 
 
 def open_segment(id: int, folder: Path, files: Files) -> Segment:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import sqlite3
 import unicodedata
@@ -17,17 +18,19 @@ from index import keyword
 from index.errors import KhazriError
 from index.keyword import field_terms
 from index.postings import Statistics
-from index.rows import digest, load_blocks
+from index.rows import digest, load_blocks, seal
 from index.segments import Segment
 from index.values import Block, Document, Filter, Hit, Passage
 from index.vectors import cosines
+
+log = logging.getLogger("khazri.snapshot")
 
 Mask = npt.NDArray[np.bool_]
 Scores = npt.NDArray[np.float64]
 
 _DOCUMENT = (
     "SELECT documents.id, sources.name, uri, title, type, published, language, documents.tags,"
-    " text_hash, content_hash, changed FROM documents JOIN sources ON sources.id = source_id"
+    " text_hash, seal, content_hash, changed FROM documents JOIN sources ON sources.id = source_id"
 )
 
 
@@ -123,7 +126,8 @@ class Snapshot:
                 values += [value.lower() for value in wanted]
         if filter.tags:
             clauses.append(
-                "EXISTS (SELECT 1 FROM json_each(documents.tags) WHERE lower(value) IN"
+                "EXISTS (SELECT 1 FROM json_each("
+                "CASE WHEN json_valid(documents.tags) THEN documents.tags ELSE '[]' END) WHERE lower(value) IN"
                 f" ({_marks(filter.tags)}))"
             )
             values += [tag.lower() for tag in filter.tags]
@@ -149,9 +153,9 @@ class Snapshot:
             if mask is not None and len(numbers):
                 numbers = numbers[mask[numbers]]
             passages = self.fetch([int(id) for id in segment.ids[numbers]])
-            holds = [bool(pattern.search(fold(passage.text))) for passage in passages]
+            holding = [p.id for p in passages if pattern.search(fold(p.text))]
             here = np.zeros(len(segment), bool)
-            here[numbers[np.asarray(holds, bool)]] = True
+            here[segment.numbers(np.asarray(holding, np.int64))] = True
             found.append(here)
         return found
 
@@ -244,7 +248,10 @@ class Snapshot:
     # The text behind
 
     def fetch(self, ids: Sequence[int]) -> list[Passage]:
-        """The passages, in the order asked for; their text is verified against its hash."""
+        """The passages, in the order asked for, without those of damaged documents.
+
+        Each document is verified: its text against its hash, the rest against its seal.
+        """
         return fetch(self._db, ids)
 
     def dates(self, ids: Sequence[int]) -> list[str | None]:
@@ -285,12 +292,14 @@ class Snapshot:
     def text(self, id: int) -> tuple[str, tuple[Block, ...]]:
         """A document's text, verified, and its blocks. Raises ``KhazriError`` for an unknown id."""
         row = self._db.execute(
-            "SELECT text, blocks, text_hash FROM texts JOIN documents ON id = document_id"
+            "SELECT text, blocks, text_hash, seal FROM texts JOIN documents ON id = document_id"
             " WHERE id = ?",
             [id],
         ).fetchone()
         if row is None:
             raise KhazriError(f"There is no document {id}. It may have been removed.")
+        if row["seal"] != seal(self._db, id):
+            raise _damaged(id)
         return _verified(row["text"], row["text_hash"], id), load_blocks(row["blocks"])
 
     def passages(self, document_id: int) -> list[Passage]:
@@ -330,9 +339,9 @@ class Snapshot:
 
 
 def fetch(db: sqlite3.Connection, ids: Sequence[int]) -> list[Passage]:
-    """Read passages by id, each document's text once, verified against the stored hash."""
+    """Read passages by id, each document's text once, without those of damaged documents."""
     found: dict[int, Passage] = {}
-    documents: dict[int, tuple[Document, str]] = {}
+    documents: dict[int, tuple[Document, str] | None] = {}
     for start in range(0, len(ids), 500):
         part = ids[start : start + 500]
         rows = db.execute(
@@ -341,8 +350,11 @@ def fetch(db: sqlite3.Connection, ids: Sequence[int]) -> list[Passage]:
         for row in rows:
             id = row["document_id"]
             if id not in documents:
-                documents[id] = _document_and_text(db, id)
-            document, text = documents[id]
+                documents[id] = _sound(db, id)
+            sound = documents[id]
+            if sound is None:
+                continue
+            document, text = sound
             found[row["id"]] = Passage(
                 row["id"],
                 document,
@@ -355,17 +367,28 @@ def fetch(db: sqlite3.Connection, ids: Sequence[int]) -> list[Passage]:
     return [found[id] for id in ids if id in found]
 
 
-def _document_and_text(db: sqlite3.Connection, id: int) -> tuple[Document, str]:
+def _sound(db: sqlite3.Connection, id: int) -> tuple[Document, str] | None:
+    """A document and its text; None, and a word in the log, where either is damaged."""
     row = db.execute(f"{_DOCUMENT} WHERE documents.id = ?", [id]).fetchone()
     stored = db.execute("SELECT text FROM texts WHERE document_id = ?", [id]).fetchone()
-    return _document(row), _verified(stored["text"], row["text_hash"], id)
+    try:
+        if row is None or stored is None or row["seal"] != seal(db, id):
+            raise _damaged(id)
+        return _document(row), _verified(stored["text"], row["text_hash"], id)
+    except KhazriError as error:
+        log.error("%s", error)
+        return None
+
+
+def _damaged(id: int) -> KhazriError:
+    return KhazriError(
+        f"What is stored of document {id} is damaged and is not shown. Run 'khazri check'."
+    )
 
 
 def _verified(text: bytes, text_hash: str, id: int) -> str:
-    if digest(text) != text_hash:
-        raise KhazriError(
-            f"The stored text of document {id} is damaged and is not shown. Run 'khazri check'."
-        )
+    if not isinstance(text, bytes) or digest(text) != text_hash:
+        raise _damaged(id)
     return text.decode()
 
 
@@ -378,9 +401,16 @@ def _document(row: sqlite3.Row) -> Document:
         row["type"],
         row["published"],
         row["language"],
-        tuple(json.loads(row["tags"])),
+        _tags(row["tags"]),
         row["text_hash"],
     )
+
+
+def _tags(dumped: str) -> tuple[str, ...]:
+    try:
+        return tuple(json.loads(dumped))
+    except (ValueError, TypeError):
+        return ()  # damaged: a list of documents shows the rest
 
 
 def _marks(values: Sequence[object]) -> str:

@@ -7,7 +7,6 @@ one transaction of the catalog names the segment, changes the rows and advances 
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shutil
@@ -24,12 +23,12 @@ import numpy.typing as npt
 
 from index.catalog import Catalog
 from index.changes import Changes, Draft
-from index.embeddings import EmbeddingStore, Half
+from index.embeddings import EmbeddingStore, Encoder, Half
 from index.errors import KhazriError
 from index.keyword import ANALYZER, Entry
 from index.locks import Busy, locked
 from index.rows import Rows
-from index.segments import Damaged, Files, Segment, build, open_segment
+from index.segments import Damaged, Files, Segment, build, load_files, open_segment
 from index.snapshot import Mask, Snapshot, View, fetch
 
 log = logging.getLogger("khazri.store")
@@ -41,9 +40,13 @@ GRACE = 60  # seconds that the files of a merged segment stay for questions unde
 class Store:
     """An opened home folder's catalog and indexes."""
 
-    def __init__(self, home: Path) -> None:
-        """Open the store in ``home``. Raises ``KhazriError``."""
+    def __init__(self, home: Path, encoder: Encoder | None = None) -> None:
+        """Open the store in ``home``. Raises ``KhazriError``.
+
+        ``encoder`` is used only for a repair that finds a vector in no other place.
+        """
         self.home = home
+        self.encoder = encoder
         self.catalog = Catalog(home / "catalog.db")
         self.embeddings = EmbeddingStore(home / "embeddings.db")
         self._segments: dict[int, Segment] = {}
@@ -81,11 +84,11 @@ class Store:
                 return view
             try:
                 return self._opened(db, generation)
-            except Damaged:
-                if seen == generation:
-                    raise
-                seen = generation  # a merge may have removed what it replaced: look again
+            except Damaged as error:
                 db.rollback()
+                if seen == generation:
+                    self._repair(error)
+                seen = generation  # a merge may have removed what it replaced: look again
 
     def _opened(self, db: sqlite3.Connection, generation: int) -> View:
         """The view of a generation; segments already open are shared, only new ones are read."""
@@ -104,10 +107,26 @@ class Store:
             return view
 
     def _open(self, id: int, files: str) -> Segment:
-        return open_segment(id, self._folder(id), json.loads(files))
+        return open_segment(id, self.folder(id), load_files(files))
 
-    def _folder(self, id: int) -> Path:
+    def _repair(self, damage: Damaged) -> None:
+        """Rebuild what is damaged from the catalog. Raises ``KhazriError`` where that can't be."""
+        from index.repair import repair  # which works on stores
+
+        try:
+            repair(self)
+        except KhazriError as error:
+            raise KhazriError(
+                f"{damage}. It could not be rebuilt: {error} Then run 'khazri check'."
+            ) from error
+
+    def folder(self, id: int) -> Path:
+        """The folder of a segment."""
         return self.home / "segments" / f"{id:06d}"
+
+    def named(self, db: sqlite3.Connection) -> set[Path]:
+        """The folders that the catalog names."""
+        return {self.folder(row[0]) for row in db.execute("SELECT id FROM segments")}
 
     # Writing
 
@@ -133,7 +152,7 @@ class Store:
             owners = [id for draft, id in zip(drafts, ids, strict=True) for _ in draft.spans]
             rows = self._vectors(model, [key for draft in drafts for key in draft.keys])
             log.debug("commit: segment %d", segment)
-            files = build(self._folder(segment), list(_entries(drafts, passage)), owners, rows)
+            files = build(self.folder(segment), list(_entries(drafts, passage)), owners, rows)
         log.debug("commit: catalog")
         with self.catalog.write() as db:
             generation = int(db.execute("SELECT generation FROM state").fetchone()[0]) + 1
@@ -162,12 +181,12 @@ class Store:
         """Make the folder of a new segment, under the writer's lock; return its id."""
         taken = [int(folder.name) for folder in (self.home / "segments").iterdir()]
         id = max([_next(db, "segments") - 1, *taken]) + 1
-        self._folder(id).mkdir()
+        self.folder(id).mkdir()
         return id
 
     def _sweep(self, db: sqlite3.Connection) -> None:
         """Remove segment folders that no commit names: left by a crash, or by a merge."""
-        named = {self._folder(row[0]) for row in db.execute("SELECT id FROM segments")}
+        named = self.named(db)
         idle = time.time() - GRACE
         orphans = [
             f
@@ -194,34 +213,52 @@ class Store:
                 group = _group([(row["id"], row["passages"]) for row in rows])
                 if not group:
                     return False
-                old = [self._open(r["id"], r["files"]) for r in rows if r["id"] in group]
-                entries, owners, vectors, dead = _living(db, old)
-            self._swap(group, entries, owners, vectors, dead)
-            return True
+                try:
+                    old = [self._open(r["id"], r["files"]) for r in rows if r["id"] in group]
+                    living = _living(db, old)
+                except Damaged as error:
+                    damage = error
+                    living = None
+            if living:
+                self.swap(group, *living)
+                return True
+        self._repair(damage)
+        return True
 
-    def _swap(
+    def swap(
         self,
         group: Sequence[int],
         entries: Sequence[Entry],
         owners: Sequence[int],
         vectors: Half,
         dead: Sequence[int],
+        fresh: Sequence[int] = (),
     ) -> None:
-        with locked(self.home / "write.lock", "a merge"), self.catalog.read() as db:
-            id = self._reserve(db)
-        log.debug("merge: segment %d from %s", id, group)
-        files = build(self._folder(id), entries, owners, vectors)
+        """Put one new segment in the place of a group, under the lock of merges.
+
+        ``dead`` are deletions that the group took with it, ``fresh`` ones that were missing.
+        """
+        files: Files = {}
+        if entries:
+            with locked(self.home / "write.lock", "a merge"), self.catalog.read() as db:
+                id = self._reserve(db)
+            log.debug("merge: segment %d from %s", id, group)
+            files = build(self.folder(id), entries, owners, vectors)
         log.debug("merge: catalog")
         with locked(self.home / "write.lock", "a merge"), self.catalog.write() as db:
             generation = int(db.execute("SELECT generation FROM state").fetchone()[0]) + 1
             db.executemany("DELETE FROM segments WHERE id = ?", [(old,) for old in group])
             db.executemany("DELETE FROM deletions WHERE passage_id = ?", [(n,) for n in dead])
-            Rows(db, generation).segment(id, len(entries), files)
+            db.executemany(
+                "INSERT OR IGNORE INTO deletions VALUES (?, ?)", [(n, generation) for n in fresh]
+            )
+            if entries:
+                Rows(db, generation).segment(id, len(entries), files)
             db.execute("UPDATE state SET generation = ?", [generation])
         log.debug("merge: generation %d", generation)
         for old in group:
             with suppress(OSError):
-                os.utime(self._folder(old))  # a question under way may still open it: see GRACE
+                os.utime(self.folder(old))  # a question under way may still open it: see GRACE
 
 
 def _view(
@@ -304,6 +341,8 @@ def _living(
     order = np.argsort(ids)
     order = order[~np.isin(ids[order], deleted)]
     passages = fetch(db, [int(id) for id in ids[order]])
+    # A damaged document is left out: its passages stand nowhere until it is read again.
+    order = order[np.isin(ids[order], [passage.id for passage in passages])]
     entries = [Entry(p.id, p.text, p.heading, p.document.title) for p in passages]
     dead = np.intersect1d(ids, deleted)
     return entries, [p.document.id for p in passages], rows[order], [int(n) for n in dead]

@@ -111,3 +111,9 @@ class Filter:
     def empty(self) -> bool:
         """True when every passage meets it."""
         return self == Filter()
+
+
+def embedding_text(title: str, heading: str, text: str) -> str:
+    """A passage with what it stands under: the exact text that both legs are given for it."""
+    above = [part for part in (title, heading) if part and not text.startswith(part)]
+    return "\n".join([*above, text])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from itertools import zip_longest
@@ -13,7 +14,7 @@ import pytest
 
 from index import embeddings
 from index.changes import Changes, Draft
-from index.documents import embedding_text, embedding_texts
+from index.documents import embedding_texts
 from index.embeddings import Encoder, Half, text_key
 from index.home import Home
 from index.indexer import Indexer, Progress
@@ -21,11 +22,16 @@ from index.keyword import words
 from index.rows import digest
 from index.sources import register
 from index.store import Store
-from index.values import Block, Span
+from index.values import Block, Span, embedding_text
 from search.engine import Engine
+from search.results import Answer
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "samples"
+QUESTIONS = [
+    json.loads(line)
+    for line in (ROOT / "tests" / "sample_questions.jsonl").read_text().splitlines()
+]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -59,6 +65,12 @@ def sample_home(
 def sample_engine(sample_home: Home) -> Engine:
     """The engine over the sample documents."""
     return Engine(sample_home.store, sample_home.encoder)
+
+
+@pytest.fixture(scope="session")
+def sample_answers(sample_engine: Engine) -> dict[str, Answer]:
+    """What is answered to each of ``QUESTIONS``."""
+    return {q["question"]: sample_engine.answer(q["question"]) for q in QUESTIONS}
 
 
 def quiet(progress: Progress) -> None:

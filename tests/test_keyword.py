@@ -19,7 +19,7 @@ from whoosh.searching import Searcher
 from index import keyword
 from index.home import Home
 from index.keyword import terms, words
-from index.postings import B, BOOSTS, FIELDS, K1, bm25, inverse_frequency
+from index.postings import BOOSTS, FIELDS, K1, B, bm25, inverse_frequency
 from index.store import Store
 from index.values import Filter, Hit
 

@@ -112,7 +112,8 @@ def test_plain_words_are_kept_as_they_are(word: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ['"', "“a", '"a ', "-", "-a ", "a", "type:", 'source:"', "before:2024 ", " ", "a\n", ":"]
+    "unit",
+    ['"', "“a", '"a ', "-", "-a ", "a", "type:", 'source:"', "before:2024 ", " ", "a\n", ":"],
 )
 def test_time_grows_with_length_alone(unit: str) -> None:
     """Twenty times the text takes some twenty times as long, where a square would take 400."""

@@ -109,12 +109,8 @@ def index(
         job = home.jobs.start("index", {"paths": [str(path) for path in paths]})
         progress = home.jobs.run(
             job,
-            lambda report: (
-                home.indexer.index(
-                    paths, both(watch, report), jsonl=jsonl, allow_deletions=allow_deletions
-                )
-                if paths
-                else home.indexer.sync(both(watch, report), allow_deletions=allow_deletions)
+            lambda report: home.index(
+                paths, both(watch, report), jsonl=jsonl, allow_deletions=allow_deletions
             ),
         )
     if as_json:

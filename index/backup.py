@@ -89,6 +89,8 @@ def _gather(home: Path, folder: Path) -> tuple[Manifest, dict[str, Path]]:
         db.execute("PRAGMA journal_mode=DELETE")
         db.execute("DELETE FROM segments")
         db.execute("DELETE FROM deletions")
+        with suppress(sqlite3.OperationalError):
+            db.execute("DELETE FROM rebuilds")
         db.execute(
             "UPDATE jobs SET status = 'cancelled', pid = NULL, error = 'interrupted by a restore'"
             " WHERE status IN ('queued', 'running')"

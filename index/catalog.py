@@ -10,14 +10,13 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
 
 from index import seals
 from index.errors import KhazriError
 
-VERSION = 1
+VERSION = 2
 TODO = (
     "Restore a backup with 'khazri restore FILE', or move the home away and index your sources"
     " again."
@@ -75,6 +74,16 @@ CREATE TABLE jobs (
 );
 """
 
+# What brings a catalog of one version to the next, all in one transaction.
+_UPGRADES = {
+    1: """
+CREATE TABLE rebuilds (
+    replaced INTEGER PRIMARY KEY, model TEXT NOT NULL, analyzer TEXT NOT NULL,
+    id INTEGER NOT NULL, passages INTEGER NOT NULL, files TEXT NOT NULL
+)
+""",
+}
+
 
 class Catalog:
     """The connections to ``catalog.db`` of one process."""
@@ -101,14 +110,14 @@ class Catalog:
     def _connect(self) -> sqlite3.Connection:
         try:
             connection = connect(self.path)
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute("PRAGMA foreign_keys=ON")
+            connection.execute("PRAGMA mmap_size=268435456")
         except sqlite3.Error as error:
             raise explained(error, self.path) from error
         connection.row_factory = sqlite3.Row
         # A damaged letter must not fail a query; its document fails its seal and is not shown.
         connection.text_factory = lambda data: data.decode("utf-8", "replace")
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA foreign_keys=ON")
-        connection.execute("PRAGMA mmap_size=268435456")
         return connection
 
     @contextmanager
@@ -169,24 +178,41 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
             f"{path.parent} was made by a newer Khazri (its version is {found}, this one reads"
             f" up to {VERSION}). Upgrade Khazri, or name another home with --home."
         )
-    if found == VERSION and seals.installed(connection):
+    if found == VERSION:
         return
+    if found:
+        _keep(connection, path.with_name(f"catalog.v{found}.db"))
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("BEGIN IMMEDIATE")
-    if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
-        for statement in _SCHEMA.split(";\n"):
-            connection.execute(statement)
-        connection.execute("INSERT INTO state VALUES (1, 0, '', '')")
+    found = connection.execute("PRAGMA user_version").fetchone()[0]
+    if found < VERSION:  # nobody else was quicker
+        if found == 0:
+            _run(connection, _SCHEMA)
+            connection.execute("INSERT INTO state VALUES (1, 0, '', '')")
+        for version in range(max(found, 1), VERSION):
+            _run(connection, _UPGRADES[version])
         connection.execute(f"PRAGMA user_version={VERSION}")
-    if not seals.installed(connection):
         seals.install(connection)
     connection.execute("COMMIT")
 
 
+def _run(connection: sqlite3.Connection, statements: str) -> None:
+    for statement in statements.split(";\n"):
+        connection.execute(statement)
+
+
+def _keep(connection: sqlite3.Connection, copy: Path) -> None:
+    """Copy the catalog before it is upgraded, whole or not at all."""
+    part = copy.with_suffix(".part")
+    part.unlink(missing_ok=True)
+    with closing(sqlite3.connect(part)) as target:
+        connection.backup(target)
+    part.replace(copy)
+
+
 def connect(path: Path) -> sqlite3.Connection:
     """A connection to a database, read-only where its folder can't be written."""
-    options: dict[str, Any] = {"isolation_level": None, "check_same_thread": False, "timeout": 60}
-    connection = sqlite3.connect(path, **options)
+    connection = _raw(str(path), uri=False)
     try:
         connection.execute("PRAGMA user_version")
     except sqlite3.OperationalError:
@@ -195,9 +221,12 @@ def connect(path: Path) -> sqlite3.Connection:
         if os.access(path.parent, os.W_OK) or (log.exists() and log.stat().st_size):
             raise
         # Its log can't be made, so nobody writes from here: the file is all there is to read.
-        uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
-        connection = sqlite3.connect(uri, uri=True, **options)
+        connection = _raw(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
     return connection
+
+
+def _raw(name: str, uri: bool) -> sqlite3.Connection:
+    return sqlite3.connect(name, timeout=60, isolation_level=None, check_same_thread=False, uri=uri)
 
 
 def _refuse_lost(path: Path) -> None:
@@ -224,7 +253,7 @@ def _file(path: Path) -> tuple[int, int]:
 def explained(error: sqlite3.Error, path: Path, todo: str = TODO) -> KhazriError:
     """What a person can do about an error of SQLite; ``todo`` is said of a damaged file."""
     said = str(error)
-    if "malformed" in said or "not a database" in said or "corrupt" in said:
+    if any(words in said for words in ("malformed", "not a database", "corrupt", "no such")):
         return KhazriError(f"{path} is damaged ({said}). Nothing was changed. {todo}")
     if "readonly" in said:
         return KhazriError(f"{path} can't be written: {said}. Check its permissions.")

@@ -37,6 +37,7 @@ _ROWS = ("row ", "wrong # of entries", "non-unique", "NULL value", "TEXT value",
 _LOST = {  # rows that may go, and what goes with them
     "failures": "The next 'khazri index' notes it again.",
     "jobs": "Its history is lost.",
+    "rebuilds": "The change of the model does that part again.",
     "removals": "A file that was removed by hand may come back; remove it again.",
 }
 _PAUSE, _EVERY = 0.2, 3600.0  # seconds: after each step of the background pass, and each pass

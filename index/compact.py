@@ -47,13 +47,15 @@ def compact(home: Home, patience: float = PATIENCE) -> Space:
         locked(home.path / "merge.lock", "compacting"),
         locked(home.path / "write.lock", "compacting"),
     ):
-        with store.catalog.read() as db:
+        with store.catalog.write() as db:
+            # What a change of the model built beside segments that are no more
+            db.execute("DELETE FROM rebuilds WHERE replaced NOT IN (SELECT id FROM segments)")
             model = str(db.execute("SELECT model FROM state").fetchone()[0])
             keys = [row[0] for row in db.execute("SELECT DISTINCT key FROM passages")]
             originals = {row[0] for row in db.execute("SELECT content_hash FROM documents")}
         _folders(store)
         _files(home.path, originals)
-        store.embeddings.keep(model, keys)
+        store.embeddings.keep([model, home.wanted.identity], keys)
         for path in (home.path / "catalog.db", home.path / "embeddings.db"):
             _vacuum(path, patience)
     return Space(before, size(home.path))
@@ -81,8 +83,8 @@ def _files(home: Path, originals: set[str]) -> None:
     for path in (home / "uploads").glob("*"):
         if path.name not in originals:
             path.unlink(missing_ok=True)
-    for path in home.glob("restoring-*"):
-        shutil.rmtree(path, ignore_errors=True)
+    for path in [*home.glob("restoring-*"), *home.glob("catalog.v*")]:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _vacuum(path: Path, patience: float) -> None:

@@ -45,6 +45,18 @@ class Encoder:
         self.name = name
         self._lock = threading.Lock()
 
+    @classmethod
+    def of(cls, identity: str) -> Encoder:
+        """The encoder that an index records. Raises ``KhazriError`` when its weights are others."""
+        encoder = cls(identity.rpartition("@")[0] or identity)
+        if encoder.identity != identity:
+            raise KhazriError(
+                f"The index is of the embedding model {identity}, and what is installed is"
+                f" {encoder.identity}. Install that model again, or change to this one with"
+                " 'khazri index'."
+            )
+        return encoder
+
     @cached_property
     def path(self) -> str:
         """Where the model lies, or its name on the hub."""
@@ -208,15 +220,17 @@ class EmbeddingStore:
         with self.connection() as db:
             db.execute(f"DELETE FROM embeddings WHERE {_BAD}")
 
-    def keep(self, model: str, keys: Iterable[bytes]) -> int:
-        """Drop all rows but these, and give back their space; return how many went."""
+    def keep(self, models: Sequence[str], keys: Iterable[bytes]) -> int:
+        """Drop all rows but those of some models and keys; return how many went."""
         with self.connection() as db:
             db.execute("CREATE TEMP TABLE kept (key BLOB PRIMARY KEY) WITHOUT ROWID")
             try:
                 db.executemany("INSERT OR IGNORE INTO kept VALUES (?)", ((key,) for key in keys))
+                marks = ",".join("?" * len(models))
                 gone = db.execute(
-                    "DELETE FROM embeddings WHERE model <> ? OR key NOT IN (SELECT key FROM kept)",
-                    [model],
+                    f"DELETE FROM embeddings WHERE model NOT IN ({marks})"
+                    " OR key NOT IN (SELECT key FROM kept)",
+                    models,
                 ).rowcount
             finally:
                 db.execute("DROP TABLE kept")
@@ -261,8 +275,7 @@ def _open(path: Path) -> sqlite3.Connection:
             )
             db.create_function("older", 1, zlib.crc32, deterministic=True)
             db.execute(
-                "UPDATE embeddings SET crc = checksum(model, key, vector)"
-                " WHERE older(vector) = crc"
+                "UPDATE embeddings SET crc = checksum(model, key, vector) WHERE older(vector) = crc"
             )
             db.execute(f"PRAGMA user_version={_VERSION}")
             db.execute("COMMIT")

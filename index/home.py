@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from index.errors import KhazriError
 from index.indexer import Indexer, Progress, Watcher
 from index.jobs import Job, Jobs
 from index.locks import Busy, locked
+from index.rebuild import outdated, rebuild
 from index.settings import load
 from index.store import Store
 
@@ -32,20 +34,26 @@ class Home:
         _make(self.path)
         self.settings = load(self.path / "khazri.toml")
         self.store = Store(self.path)
-        self.encoder = Encoder(model or self.settings.model)
+        self.wanted = Encoder(model or self.settings.model)
+        recorded = self.store.model.rpartition("@")[0]
+        self.encoder = self.wanted if recorded in ("", self.wanted.name) else Encoder(recorded)
         self.store.encoder = self.encoder
         self.indexer = Indexer(self.store, self.encoder, self.settings.deletion_share)
         self.jobs = Jobs(self.store.catalog)
-        self._check_model()
 
-    def _check_model(self) -> None:
-        recorded = self.store.model
-        if recorded and recorded != self.encoder.identity:
-            self.close()
-            raise KhazriError(
-                f"{self.path} was made with the embedding model {recorded}, and this is"
-                f" {self.encoder.identity}. Name that model, or another home with --home."
-            )
+    def renew(self, watch: Watcher) -> None:
+        """Bring the indexes to the wanted model and to this version's analyzer, if they are not."""
+        if not outdated(self.store, self.wanted):
+            return
+        with self.store.snapshot() as snapshot:
+            progress = Progress(total=snapshot.count().documents, current=self.wanted.name)
+
+        def told(passages: int) -> None:
+            progress.passages += passages
+            watch(progress)
+
+        rebuild(self.store, self.wanted, told)
+        self.encoder = self.store.encoder = self.indexer.encoder = self.wanted
 
     def work(self) -> None:
         """Do the jobs that wait, and those whose process died, until none is left.
@@ -62,9 +70,21 @@ class Home:
 
     def _do(self, job: Job, watch: Watcher) -> Progress:
         paths = [Path(path) for path in job.arguments.get("paths", ())]
-        if paths:
-            return self.indexer.index(paths, watch, jsonl=bool(job.arguments.get("jsonl")))
-        return self.indexer.sync(watch)
+        return self.index(paths, watch, jsonl=bool(job.arguments.get("jsonl")))
+
+    def index(
+        self,
+        paths: Sequence[Path],
+        watch: Watcher,
+        *,
+        jsonl: bool = False,
+        allow_deletions: bool = False,
+    ) -> Progress:
+        """Bring the sources of ``paths``, or without paths all, up to date, and the indexes too."""
+        self.renew(watch)
+        if not paths:
+            return self.indexer.sync(watch, allow_deletions=allow_deletions)
+        return self.indexer.index(paths, watch, jsonl=jsonl, allow_deletions=allow_deletions)
 
     def status(self) -> dict[str, Any]:
         """What the home holds, as plain values."""
@@ -78,6 +98,7 @@ class Home:
                 "failed": len(snapshot.failures()),
                 "sources": [source.location for source in snapshot.sources()],
                 "model": self.store.model,
+                "wanted": self.wanted.name,
                 "bytes": sum(p.stat().st_size for p in self.path.rglob("*") if p.is_file()),
             }
 

@@ -120,9 +120,7 @@ def write(folder: Path, entries: Iterable[Entry]) -> Arrays:
     try:
         for entry in entries:
             text = embedding_text(entry.title, entry.heading, entry.text)
-            writer.add_document(
-                id=entry.id, text=text, heading=entry.heading, title=entry.title
-            )
+            writer.add_document(id=entry.id, text=text, heading=entry.heading, title=entry.title)
         writer.commit(merge=False)
     except BaseException:
         writer.cancel()

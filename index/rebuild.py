@@ -19,7 +19,7 @@ from index.embeddings import Encoder, Half, text_key
 from index.keyword import ANALYZER, Entry
 from index.locks import locked
 from index.rows import Rows
-from index.segments import Segment, build, derive, load_files, open_segment
+from index.segments import Files, Segment, build, derive, load_files, open_segment
 from index.snapshot import fetch
 from index.store import Store
 from index.values import Passage, embedding_text
@@ -82,19 +82,23 @@ def _beside(store: Store, encoder: Encoder, segment: Segment, told: Told) -> Non
             db.execute("SELECT files FROM segments WHERE id = ?", [segment.id]).fetchone()[0]
         )
         passages = {p.id: p for p in fetch(db, [int(id) for id in segment.ids])}
-    rows = np.array(segment.vectors.rows)
-    if model != encoder.identity:
-        rows = _embedded(store, encoder, [passages.get(int(id)) for id in segment.ids], told)
-    id = store.reserve()
-    if analyzer == ANALYZER:
-        files = derive(segment.folder, old, store.folder(id), segment.ids, rows)
-        count = len(segment)
+    files: Files = {}
+    if not passages:  # all of it is deleted: nothing takes its place
+        id, count = 0, 0
     else:
-        kept = [n for n, one in enumerate(segment.ids) if int(one) in passages]
-        entries = [_entry(passages[int(segment.ids[n])]) for n in kept]
-        owners = [passages[entry.id].document.id for entry in entries]
-        files = build(store.folder(id), entries, owners, rows[kept])
-        count = len(entries)
+        id = store.reserve()
+        rows = segment.vectors.rows
+        if model != encoder.identity:
+            rows = _embedded(store, encoder, [passages.get(int(n)) for n in segment.ids], told)
+        if analyzer == ANALYZER:
+            files = derive(segment.folder, old, store.folder(id), segment.ids, rows)
+            count = len(segment)
+        else:
+            kept = [place for place, n in enumerate(segment.ids) if int(n) in passages]
+            entries = [_entry(passages[int(segment.ids[place])]) for place in kept]
+            owners = [passages[entry.id].document.id for entry in entries]
+            files = build(store.folder(id), entries, owners, rows[kept])
+            count = len(entries)
     with store.catalog.write() as db:
         db.execute(
             "INSERT INTO rebuilds VALUES (?, ?, ?, ?, ?, ?)",
@@ -148,5 +152,6 @@ def _switch(store: Store, encoder: Encoder) -> None:
             "UPDATE state SET generation = ?, model = ?, analyzer = ?",
             [generation, encoder.identity, ANALYZER],
         )
-    log.info("the index is of %s and %s from generation %d on", encoder.identity, ANALYZER,
-             generation)
+    log.info(
+        "the index is of %s and %s from generation %d on", encoder.identity, ANALYZER, generation
+    )

@@ -122,11 +122,12 @@ class _Vectors:
             lost = {keys[p.id]: p for p in passages if keys[p.id] not in found}
             if lost:
                 found |= source(lost)
-        return np.stack([found[keys[p.id]] for p in passages]) if passages else np.empty((0, 0))
+        rows = [found[keys[p.id]] for p in passages]
+        return np.stack(rows) if rows else np.empty((0, 0), np.float16)
 
     def _from_segments(self, lost: Mapping[bytes, Passage]) -> dict[bytes, Half]:
         at = {passage.id: key for key, passage in lost.items()}
-        found = {}
+        found: dict[bytes, Half] = {}
         for id in self._broken:
             row = self._db.execute("SELECT files FROM segments WHERE id = ?", [id]).fetchone()
             try:

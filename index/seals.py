@@ -136,7 +136,8 @@ def _triggers(db: sqlite3.Connection, table: str) -> Iterator[str]:
         ("UPDATE", unseal + clear + seal),
         ("DELETE", unseal),
     ):
-        yield f'CREATE TRIGGER seal_{event.lower()}_{table} AFTER {event} ON "{table}" BEGIN {body} END'
+        name = f"seal_{event.lower()}_{table}"
+        yield f'CREATE TRIGGER {name} AFTER {event} ON "{table}" BEGIN {body} END'
 
 
 def _counter(table: str) -> str:

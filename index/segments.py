@@ -27,6 +27,7 @@ from index.vectors import Half, Vectors
 
 log = logging.getLogger("khazri.segments")
 
+Ids = npt.NDArray[np.int64]
 Files = Mapping[str, tuple[int, str]]
 
 
@@ -87,10 +88,27 @@ def build(folder: Path, entries: Sequence[Entry], documents: Sequence[int], rows
     return files
 
 
+def derive(folder: Path, files: Files, new: Path, ids: Ids, rows: Half) -> Files:
+    """Make a segment in the empty folder ``new`` that differs from another in its vectors alone.
+
+    The other files never change, so both segments can own them.
+    """
+    (new / "keyword").mkdir()
+    for name in files:
+        if name != "vectors.safetensors":
+            os.link(folder / name, new / name)
+    arrays.save(new / "vectors.safetensors", {"ids": np.asarray(ids), "rows": rows})
+    made = {**files, "vectors.safetensors": _summed(new / "vectors.safetensors")}
+    for path in [new / "keyword", new, new.parent]:
+        _flush(path)
+    return made
+
+
 def load_files(dumped: str) -> Files:
     """The files of a segment as the catalog keeps them. Raises ``Damaged``."""
     try:
-        return {str(name): (int(size), str(sha)) for name, (size, sha) in json.loads(dumped).items()}
+        files = json.loads(dumped).items()
+        return {str(name): (int(size), str(digest)) for name, (size, digest) in files}
     except (ValueError, TypeError, AttributeError) as error:
         raise Damaged(f"the list of a segment's files can't be read: {error}") from error
 

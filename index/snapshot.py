@@ -99,6 +99,11 @@ class Snapshot:
         self._view = view
         self.generation = view.generation
 
+    @property
+    def model(self) -> str:
+        """The identity of the model that its vectors are of; empty in a new home."""
+        return str(self._db.execute("SELECT model FROM state").fetchone()[0])
+
     # Selecting
 
     def select(self, filter: Filter) -> Selection:
@@ -126,9 +131,9 @@ class Snapshot:
                 values += [value.lower() for value in wanted]
         if filter.tags:
             clauses.append(
-                "EXISTS (SELECT 1 FROM json_each("
-                "CASE WHEN json_valid(documents.tags) THEN documents.tags ELSE '[]' END) WHERE lower(value) IN"
-                f" ({_marks(filter.tags)}))"
+                "EXISTS (SELECT 1 FROM json_each(CASE WHEN json_valid(documents.tags)"
+                " THEN documents.tags ELSE '[]' END)"
+                f" WHERE lower(value) IN ({_marks(filter.tags)}))"
             )
             values += [tag.lower() for tag in filter.tags]
         if filter.before:

@@ -126,7 +126,8 @@ class Store:
 
     def named(self, db: sqlite3.Connection) -> set[Path]:
         """The folders that the catalog names."""
-        return {self.folder(row[0]) for row in db.execute("SELECT id FROM segments")}
+        ids = db.execute("SELECT id FROM segments UNION SELECT id FROM rebuilds")
+        return {self.folder(row[0]) for row in ids}
 
     # Writing
 
@@ -146,7 +147,7 @@ class Store:
             self._sweep(db)
             passage = _next(db, "passages")
             ids = _document_ids(db, drafts)
-            segment = self._reserve(db) if count else 0
+            segment = self.reserve() if count else 0
         files: Files = {}
         if count:
             owners = [id for draft, id in zip(drafts, ids, strict=True) for _ in draft.spans]
@@ -155,7 +156,12 @@ class Store:
             files = build(self.folder(segment), list(_entries(drafts, passage)), owners, rows)
         log.debug("commit: catalog")
         with self.catalog.write() as db:
-            generation = int(db.execute("SELECT generation FROM state").fetchone()[0]) + 1
+            state = db.execute("SELECT generation, model, analyzer FROM state").fetchone()
+            if state["model"] not in ("", model):
+                raise KhazriError(
+                    f"The index is of the model {state['model']} now, not {model}. Try again."
+                )
+            generation = state["generation"] + 1
             written = Rows(db, generation)
             written.apply(changes)
             if count:
@@ -165,7 +171,7 @@ class Store:
                 passage += len(draft.spans)
             db.execute(
                 "UPDATE state SET generation = ?, model = ?, analyzer = ?",
-                [generation, model, ANALYZER],
+                [generation, model, state["analyzer"] or ANALYZER],
             )
         log.debug("commit: generation %d", generation)
         return generation
@@ -177,12 +183,17 @@ class Store:
         except KeyError:
             raise KhazriError("Some passages were not embedded before the commit.") from None
 
-    def _reserve(self, db: sqlite3.Connection) -> int:
-        """Make the folder of a new segment, under the writer's lock; return its id."""
-        taken = [int(folder.name) for folder in (self.home / "segments").iterdir()]
-        id = max([_next(db, "segments") - 1, *taken]) + 1
-        self.folder(id).mkdir()
-        return id
+    def reserve(self) -> int:
+        """Make the folder of a new segment, which nobody knows yet; return its id."""
+        with self.catalog.read() as db:
+            id = _next(db, "segments")
+        while True:
+            try:
+                self.folder(id).mkdir()
+            except FileExistsError:
+                id += 1
+            else:
+                return id
 
     def _sweep(self, db: sqlite3.Connection) -> None:
         """Remove segment folders that no commit names: left by a crash, or by a merge."""
@@ -205,9 +216,16 @@ class Store:
     def merge(self) -> bool:
         """Merge one group of segments of about one size, if there is one; say whether it did.
 
-        The new segment is built beside the old ones without holding up other writers.
+        The new segment is built beside the old ones without holding up other writers. While
+        another process merges or rebuilds, there is nothing to do.
         """
-        with locked(self.home / "merge.lock", "a merge"):
+        try:
+            return self._merge()
+        except Busy:
+            return False
+
+    def _merge(self) -> bool:
+        with locked(self.home / "merge.lock", "a merge", wait=0):
             with self.catalog.read() as db:
                 rows = db.execute("SELECT id, passages, files FROM segments").fetchall()
                 group = _group([(row["id"], row["passages"]) for row in rows])
@@ -240,8 +258,7 @@ class Store:
         """
         files: Files = {}
         if entries:
-            with locked(self.home / "write.lock", "a merge"), self.catalog.read() as db:
-                id = self._reserve(db)
+            id = self.reserve()
             log.debug("merge: segment %d from %s", id, group)
             files = build(self.folder(id), entries, owners, vectors)
         log.debug("merge: catalog")

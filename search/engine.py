@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -47,6 +49,10 @@ class Engine:
         self.encoder = encoder
         self.fusion = fusion
         self.weight = weight
+        # A page asks twice, for results and for an answer, and people page on.
+        self._vector: Callable[[Encoder, str], Half] = lru_cache(maxsize=256)(
+            lambda encoder, text: encoder.encode([text])[0]
+        )
 
     def search(
         self,
@@ -61,8 +67,7 @@ class Engine:
         """Find passages. Raises ``KhazriError`` when nothing is asked or too much."""
         started = time.perf_counter()
         question = ask(query, filter)
-        vector = self.vector(question.text, mode)
-        with self.store.snapshot() as snapshot:
+        with self.asked(question.text, mode) as (snapshot, vector):
             question, selection = narrowed(snapshot, question)
             ranked = self.rank(snapshot, question.text, vector, selection, mode, offset + limit)
             if order == "date":
@@ -85,8 +90,7 @@ class Engine:
         """Answer with verified quotes, or say why not. Raises ``KhazriError`` like ``search``."""
         started = time.perf_counter()
         asked = ask(question, filter)
-        vector = self.vector(asked.text)
-        with self.store.snapshot() as snapshot:
+        with self.asked(asked.text) as (snapshot, vector):
             asked, selection = narrowed(snapshot, asked)
             ranked = self.rank(snapshot, asked.text, vector, selection, "hybrid", limit)
             results = explain(snapshot, asked.text, ranked, 0, max(limit, READ))
@@ -113,9 +117,26 @@ class Engine:
             for start in range(0, len(ranked.ids), 100):
                 yield from explain(snapshot, question.text, ranked, start, 100)
 
-    def vector(self, text: str, mode: Mode = "hybrid") -> Half | None:
-        """The vector of a question, where the mode and the question call for one."""
-        return None if mode == "keyword" or not text else self.encoder.encode([text])[0]
+    def vector(self, text: str) -> Half:
+        """The vector of a question."""
+        return self._vector(self.encoder, text)
+
+    @contextmanager
+    def asked(self, text: str, mode: Mode = "hybrid") -> Iterator[tuple[Snapshot, Half | None]]:
+        """A snapshot, and the question's vector of the model that the snapshot's are of.
+
+        There is none where the mode or the question calls for none. The vector is made before
+        the snapshot is opened; should the index have changed to another model, it is made again.
+        """
+        while True:
+            encoder = self.encoder
+            vector = None if mode == "keyword" or not text else self.vector(text)
+            with self.store.snapshot() as snapshot:
+                if vector is None or snapshot.model in ("", encoder.identity):
+                    yield snapshot, vector
+                    return
+                model = snapshot.model
+            self.encoder = Encoder.of(model)
 
     def rank(
         self,

@@ -83,6 +83,7 @@ class CheapEncoder:
     ``encoded`` keeps every text that was given to it, so that tests can count.
     """
 
+    name = "cheap"
     identity = "cheap@1"
     window = 100
     dimensions = 32

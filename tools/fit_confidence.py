@@ -123,8 +123,7 @@ def _meaningful(text: str) -> list[Meaningful]:
 
 def features_of(engine: Engine, question: str) -> Features | None:
     """The features that the product computes for a question."""
-    vector = engine.vector(question)
-    with engine.store.snapshot() as snapshot:
+    with engine.asked(question) as (snapshot, vector):
         asked, selection = narrowed(snapshot, ask(question, ""))
         ranked = engine.rank(snapshot, asked.text, vector, selection, "hybrid", READ)
         results = explain(snapshot, asked.text, ranked, 0, READ)

@@ -346,18 +346,19 @@ def watch(ctx: click.Context, until_eof: bool) -> None:
     if until_eof:  # the server that started this one is gone then, however it ended
         Thread(target=lambda: stop.set() if not os.read(0, 1) else None, daemon=True).start()
         os.nice(10)
-    with opened(ctx) as home:
-        settings = home.settings
-        watching = Watch(
-            home.indexer,
-            home.jobs,
-            interval=settings.watch_interval,
-            settle=settings.watch_settle,
-            told=summary,
-        )
-        if not until_eof:
-            click.echo("Watching (stop it with Ctrl-C).", err=True)
-        watching.run(stop)
+    if not until_eof:
+        click.echo("Watching (stop it with Ctrl-C).", err=True)
+    while not stop.is_set():  # opened again when its embedding model was changed meanwhile
+        with opened(ctx) as home:
+            settings = home.settings
+            watching = Watch(
+                home.indexer,
+                home.jobs,
+                interval=settings.watch_interval,
+                settle=settings.watch_settle,
+                told=summary,
+            )
+            watching.run(stop)
 
 
 @main.command()

@@ -38,13 +38,13 @@ import numpy as np
 
 from index import indexer as indexer_module
 from index import store as store_module
-from index.documents import Given, embedding_text
+from index.documents import Given
 from index.embeddings import Half
 from index.indexer import Indexer
 from index.keyword import terms, words
 from index.snapshot import Snapshot
 from index.store import Store
-from index.values import Document, Filter
+from index.values import Document, Filter, embedding_text
 
 STEPS = [f"{work}: {step}" for work in ("commit", "merge")
          for step in ("segment", "catalog", "generation")]
@@ -99,7 +99,6 @@ def rare(number: int, version: int) -> list[str]:
 def mutated(shelf: Shelf, chance: random.Random) -> Shelf:
     """A few documents added, changed, renamed and deleted: files, or documents handed over."""
     after = dict(shelf)
-    number = max(shelf, default=0)
     for one in chance.sample(sorted(shelf), min(len(shelf), chance.randrange(4))):
         name, version = after[one]
         kind = chance.random()
@@ -110,7 +109,7 @@ def mutated(shelf: Shelf, chance: random.Random) -> Shelf:
         else:
             del after[one]
     for _ in range(chance.randrange(1, 4) if len(shelf) < 30 else 0):
-        number += 1
+        number = chance.randrange(10**9)  # never used again
         after[number] = (f"{number}.txt" if chance.random() < 0.8 else f"given-{number}"), 1
     return after
 
@@ -223,6 +222,7 @@ class Trial:
     ids: dict[int, int] = field(default_factory=dict)
     generation: int = 0
     taken: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    since: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("home", "files"):
@@ -236,6 +236,7 @@ class Trial:
         child.start()
         os.close(write)
         told, seen = Told(), 0
+        self.since = time.perf_counter()
         with open(read) as lines:
             for kind, rest in (line.rstrip("\n").partition(" ")[::2] for line in lines):
                 self._hear(kind, rest, told)
@@ -248,13 +249,11 @@ class Trial:
         child.join()
         return told, child.exitcode
 
-    _since = 0.0
-
     def _hear(self, kind: str, rest: str, told: Told) -> None:
         now = time.perf_counter()
         if kind == "step":
-            self.taken[told.step] = [*self.taken[told.step][-20:], now - self._since]
-            self._since = now
+            self.taken[told.step] = [*self.taken[told.step][-20:], now - self.since]  # seconds
+            self.since = now
             told.step = next(s for s in (*STEPS, OPENING, BETWEEN) if rest.startswith(s))
             if number := re.search(r"\d+$", rest):
                 told.generation = int(number[0])

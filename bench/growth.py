@@ -31,13 +31,13 @@ from typing import Any
 from stand_in import StandIn
 
 from index.changes import Changes, Draft
-from index.documents import Given, embedding_text, embedding_texts
+from index.documents import Given, embedding_texts
 from index.embeddings import text_key
 from index.indexer import Indexer
 from index.rows import digest
 from index.sources import register
 from index.store import Store
-from index.values import Block, Span
+from index.values import Block, Span, embedding_text
 
 DATA = Path(os.environ.get("KHAZRI_DATA", "../shared/data"))
 WORK = Path("build/bench/growth")

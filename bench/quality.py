@@ -75,7 +75,7 @@ def measure(
 def opened(name: str, folder: Path) -> Home:
     """The indexed home of a collection."""
     home = Home(HOMES / name)
-    home.indexer.index([folder / "corpus.jsonl"], lambda progress: None, jsonl=True)
+    home.index([folder / "corpus.jsonl"], lambda progress: None, jsonl=True)
     return home
 
 

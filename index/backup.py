@@ -174,6 +174,8 @@ def _prepare(aside: Path, live: dict[str, int], segments: Path, encoder: Encoder
     _known(aside / CATALOG)
     store = Store(aside)  # which refuses a newer version, and upgrades an older one
     try:
+        with store.catalog.connection() as db:
+            db.execute("PRAGMA journal_mode=WAL")
         with store.catalog.read() as db:
             if wrong := structure(db):
                 raise KhazriError(f"The catalog in the backup is damaged: {wrong[0]}. Use another.")
@@ -207,7 +209,7 @@ def _switch(aside: Path, home: Path, names: list[str]) -> None:
             (aside / name).replace(home / name)
     for folder in (home / "segments", home / "uploads", home):
         _flush(folder)
-    if EMBEDDINGS in names:
+    if (aside / EMBEDDINGS).exists():
         _overwrite(aside / EMBEDDINGS, home / EMBEDDINGS)
     _overwrite(aside / CATALOG, home / CATALOG)
 

@@ -98,7 +98,7 @@ class Catalog:
         connection = self._connect()
         try:
             _prepare(connection, path)
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             connection.close()
             raise explained(error, path) from error
         except KhazriError:
@@ -113,7 +113,7 @@ class Catalog:
             connection.execute("PRAGMA synchronous=FULL")
             connection.execute("PRAGMA foreign_keys=ON")
             connection.execute("PRAGMA mmap_size=268435456")
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise explained(error, self.path) from error
         connection.row_factory = sqlite3.Row
         # A damaged letter must not fail a query; its document fails its seal and is not shown.
@@ -132,7 +132,7 @@ class Catalog:
         connection = connection or self._connect()
         try:
             yield connection
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise explained(error, self.path) from error
         finally:
             if connection.in_transaction:
@@ -250,9 +250,11 @@ def _file(path: Path) -> tuple[int, int]:
     return stat.st_dev, stat.st_ino
 
 
-def explained(error: sqlite3.Error, path: Path, todo: str = TODO) -> KhazriError:
+def explained(error: Exception, path: Path, todo: str = TODO) -> KhazriError:
     """What a person can do about an error of SQLite; ``todo`` is said of a damaged file."""
     said = str(error)
+    if isinstance(error, UnicodeDecodeError):  # SQLite quotes what it can't read
+        said = "its schema is malformed"
     if any(words in said for words in ("malformed", "not a database", "corrupt", "no such")):
         return KhazriError(f"{path} is damaged ({said}). Nothing was changed. {todo}")
     if "readonly" in said:

@@ -41,7 +41,7 @@ class Encoder:
     """A sentence-transformers model. It is loaded at first use, once, from any thread."""
 
     def __init__(self, name: str = DEFAULT_MODEL) -> None:
-        """``name``: the embedded default, a folder, or a model of the hub (which may download it)."""
+        """``name``: the embedded default, a folder, or a model of the hub (may download it)."""
         self.name = name
         self._lock = threading.Lock()
 
@@ -175,7 +175,7 @@ class EmbeddingStore:
                 if self._db is None:
                     self._db = _open(self.path)
                 yield self._db
-            except sqlite3.DatabaseError as error:
+            except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
                 raise explained(error, self.path, "'khazri check' mends it.") from error
             finally:
                 if self._db is not None and self._db.in_transaction:
@@ -210,6 +210,9 @@ class EmbeddingStore:
         """What is wrong with the file as a whole, in words, and how many rows are damaged."""
         with self.connection() as db:
             wrong = [row[0] for row in db.execute("PRAGMA integrity_check(5)") if row[0] != "ok"]
+            made = db.execute("SELECT user_version, sql FROM pragma_user_version, sqlite_master")
+            if made.fetchall() != [(_VERSION, f"CREATE TABLE {_TABLE}")]:
+                wrong.append("its table is not as it was made")
             count = 0
             if not wrong:
                 count = db.execute(f"SELECT count(*) FROM embeddings WHERE {_BAD}").fetchone()[0]
@@ -250,6 +253,10 @@ class EmbeddingStore:
                 self._db = None
 
 
+_TABLE = (
+    "embeddings (model TEXT, key BLOB, vector BLOB, crc INTEGER,"
+    " PRIMARY KEY (model, key)) WITHOUT ROWID"
+)
 _BAD = "checksum(model, key, vector) IS NOT crc"
 _VERSION = 1  # from which on the checksum covers the model and the key too
 
@@ -269,17 +276,14 @@ def _open(path: Path) -> sqlite3.Connection:
         if db.execute("PRAGMA user_version").fetchone()[0] < _VERSION:
             db.execute("PRAGMA journal_mode=WAL")
             db.execute("BEGIN IMMEDIATE")
-            db.execute(
-                "CREATE TABLE IF NOT EXISTS embeddings (model TEXT, key BLOB, vector BLOB,"
-                " crc INTEGER, PRIMARY KEY (model, key)) WITHOUT ROWID"
-            )
+            db.execute(f"CREATE TABLE IF NOT EXISTS {_TABLE}")
             db.create_function("older", 1, zlib.crc32, deterministic=True)
             db.execute(
                 "UPDATE embeddings SET crc = checksum(model, key, vector) WHERE older(vector) = crc"
             )
             db.execute(f"PRAGMA user_version={_VERSION}")
             db.execute("COMMIT")
-    except sqlite3.Error:
+    except BaseException:
         db.close()
         raise
     return db

@@ -88,6 +88,8 @@ class Part:
     touched: list[Move] = field(default_factory=list)  # another time, the same content
     gone: list[Known] = field(default_factory=list)
     dropped: list[Known] = field(default_factory=list)  # gone too, and never held back
+    trouble: str = ""  # why its files may be out of sight rather than deleted
+    hidden: list[Known] = field(default_factory=list)  # its documents, while that is so
     follow: list[tuple[str, str]] = field(default_factory=list)  # removed by hand, then renamed
     failures: list[Failed] = field(default_factory=list)
     cleared: list[str] = field(default_factory=list)
@@ -140,7 +142,7 @@ def compare(
         others = [
             one
             for source in every
-            if source.id not in run and source.kind != "jsonl" and not out_of_sight(source)
+            if source.id not in run and source.kind != "jsonl"
             for one in _known(db, source.id).values()
         ]
     for part in parts:
@@ -150,6 +152,8 @@ def compare(
         _settle(part, options)
         if not options.allow_deletions:
             _hold_back(part, options.share)
+        if part.trouble and not part.withheld and not os.path.lexists(part.source.location):
+            part.failures.append(Failed(part.source.id, part.source.location, part.trouble))
     return Plan(parts, renames)
 
 
@@ -207,10 +211,9 @@ def _look(part: Part, options: Options, others: Sequence[Source], run: Collectio
     if source.kind == "jsonl" and not options.settled(source.location, _stamp_at(source.location)):
         part.later = 1
         return
-    trouble = out_of_sight(source)
-    if trouble and part.known and not options.allow_deletions:
-        part.withheld = len(part.known)
-        part.failures.append(_kept(source, f"{trouble}; its {part.withheld} documents are kept"))
+    part.trouble = out_of_sight(source)
+    if part.trouble and part.known and not options.allow_deletions:
+        part.hidden = list(part.known.values())
         return
     seen: set[str] = set()
 
@@ -312,9 +315,13 @@ def _settle(part: Part, options: Options) -> None:
 
 
 def _hold_back(part: Part, share: float) -> None:
-    """Remove nothing where suspiciously much would go at once."""
+    """Remove nothing where suspiciously much would go at once, or the source is out of sight."""
     many = len(part.gone)
-    if many > FEW and many > share * len(part.known):
+    if part.hidden:
+        part.withheld = len(part.hidden)
+        what = f"{part.trouble}; its {part.withheld} documents are kept"
+        part.failures.append(_kept(part.source, what))
+    elif many > FEW and many > share * len(part.known):
         part.gone, part.withheld = [], many
         what = f"{many} of its {len(part.known)} documents are gone at once, so none was removed"
         part.failures.append(_kept(part.source, what))
@@ -352,7 +359,8 @@ def _renamed(parts: Sequence[Part], others: Sequence[Known]) -> list[Rename]:
         for one in part.changed
         if isinstance(one, File)
     }
-    homeless = [*(known for part in parts for known in part.gone), *replaced.values()]
+    homeless = [known for part in parts for known in (*part.gone, *part.hidden)]
+    homeless += replaced.values()
     sizes = {known.size for known in (*homeless, *others)}
     for part in parts:
         _follow_removed(part)
@@ -416,6 +424,7 @@ def _take_out(
             if (id, one.uri) in matches and replaced[id, one.uri].id not in moved:
                 part.dropped.append(replaced[id, one.uri])
         part.gone = [known for known in part.gone if known.id not in moved]
+        part.hidden = [known for known in part.hidden if known.id not in moved]
         part.new = [one for one in part.new if (id, one.uri) not in matches]
         part.changed = [one for one in part.changed if (id, one.uri) not in matches]
 

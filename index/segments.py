@@ -68,7 +68,7 @@ class Segment:
         try:
             return keyword.phrase_numbers(self._phrases, phrase)
         except Exception as error:  # Whoosh may raise anything over files that changed
-            log.warning("%s can't be read (%r); its arrays are used", self._phrases, error)
+            log.warning("%s can't be read (%s); its arrays are used", self._phrases, repr(error))
             return self.postings.holding([word.term for word in keyword.words(phrase)])
 
 

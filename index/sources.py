@@ -55,7 +55,7 @@ def place(path: Path, kind: str = "") -> tuple[str, str]:
     except (OSError, RuntimeError, ValueError) as error:
         raise KhazriError(f"{path} can't be read: {error}.") from error
     if kind == "jsonl" and found == "folder":
-        raise KhazriError(f"{path} is a folder. Name a file of one JSON document a line.")
+        raise KhazriError(f"{path} can't be read: it is a folder, not a file of JSON lines.")
     return kind or found, clean_path(str(location))
 
 

@@ -161,7 +161,7 @@ class Store:
                 raise KhazriError(
                     f"The index is of the model {state['model']} now, not {model}. Try again."
                 )
-            generation = state["generation"] + 1
+            generation = int(state["generation"]) + 1
             written = Rows(db, generation)
             written.apply(changes)
             if count:

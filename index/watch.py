@@ -82,11 +82,16 @@ class Watch:
         self._states: dict[int, State] = {}
         self._unseen: set[int] = set()  # sources to be looked at
         self._burst = self._due = self._round = self._rest = 0.0
+        self._model = ""  # of the home's vectors, as far as is known
+        self._outdated = False
 
     def run(self, stop: Event) -> None:
-        """Watch until ``stop`` is set. Raises ``Busy`` when another process watches already."""
+        """Watch until ``stop`` is set, or the home has another embedding model than the indexer.
+
+        Raises ``Busy`` when another process watches already.
+        """
         with locked(self._indexer.store.home / "watch.lock", "khazri watch", wait=0):
-            while not stop.is_set():
+            while not (stop.is_set() or self._outdated):
                 self._glance()
                 for paths in _changes(self._roots(), stop):
                     self._notice(paths)
@@ -94,11 +99,9 @@ class Watch:
                     self._glance()
                     if self._unseen and time.monotonic() >= max(self._due, self._rest):
                         self._look(stop)
-                    if (
-                        stop.is_set()
-                        or roots != self._roots()
-                        or not roots.keys().isdisjoint(paths)
-                    ):
+                    if stop.is_set() or self._outdated:
+                        break
+                    if roots != self._roots() or not roots.keys().isdisjoint(paths):
                         break  # a folder appeared, vanished or is another one now: watch afresh
 
     def _roots(self) -> dict[str, State]:
@@ -114,9 +117,11 @@ class Watch:
         try:
             with self._indexer.store.catalog.read() as db:
                 self._sources = {source.id: source for source in listed(db)}
+            model, self._model = self._model, self._indexer.store.model
         except KhazriError as error:
             log.warning("%s", error)
             return
+        self._outdated |= model not in ("", self._model)
         states = {id: _state(source) for id, source in self._sources.items()}
         self._mark(
             [id for id in states if id not in self._states or states[id] != self._states[id]]

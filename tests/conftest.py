@@ -50,12 +50,9 @@ def encoder() -> Encoder:
 
 
 @pytest.fixture(scope="session")
-def sample_home(
-    tmp_path_factory: pytest.TempPathFactory, encoder: Encoder, one_model: None
-) -> Iterator[Home]:
+def sample_home(tmp_path_factory: pytest.TempPathFactory, one_model: None) -> Iterator[Home]:
     """A home that holds the sample documents. Shared by the whole run: nobody changes it."""
     home = Home(tmp_path_factory.mktemp("samples") / "home")
-    home.encoder = home.indexer.encoder = encoder
     home.indexer.index([SAMPLES], quiet)
     yield home
     home.close()

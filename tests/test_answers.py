@@ -178,8 +178,9 @@ def test_a_damaged_document_is_never_quoted(engine: Engine, store: Store) -> Non
     with sqlite3.connect(store.home / "catalog.db") as db:
         db.execute("UPDATE texts SET text = CAST('The herring quota is 99,999 tonnes.' AS BLOB)")
     db.close()
-    with pytest.raises(KhazriError, match="damaged and is not shown"):
-        engine.answer("How many tonnes is the herring quota?")
+    answer = engine.answer("How many tonnes is the herring quota?")
+    check(engine, answer)
+    assert (answer.answered, answer.results) == (False, ())
 
 
 # --- Verifying -------------------------------------------------------------------------------

@@ -154,21 +154,23 @@ def test_embeddings_that_are_no_database_are_told_of(tmp_path: Path) -> None:
     assert "embeddings.db" in refusal(tmp_path / "home")
 
 
-def test_a_home_of_another_model_is_refused(tmp_path: Path) -> None:
+def test_a_home_stays_with_the_model_that_it_was_made_with(tmp_path: Path) -> None:
+    """Vectors of two models are never mixed: the wanted one is for ``renew`` to bring in."""
     home = Home(tmp_path / "home")
     with home.store.catalog.write() as db:
         db.execute("UPDATE state SET model = 'other/model@0123456789abcdef'")
     home.close()
-    said = refusal(tmp_path / "home")
-    assert "other/model@0123456789abcdef" in said
-    assert "all-MiniLM-L6-v2" in said
-    assert "--home" in said
+    home = Home(tmp_path / "home")
+    assert home.encoder.name == home.indexer.encoder.name == "other/model"
+    assert home.wanted.name == "all-MiniLM-L6-v2"
+    home.close()
 
 
-def test_a_home_is_refused_to_another_model(sample_home: Home) -> None:
-    said = refusal(sample_home.path, model="other/model")
-    assert "made with the embedding model all-MiniLM-L6-v2@" in said
-    assert "this is other/model" in said
+def test_another_model_is_wanted_and_not_yet_used(sample_home: Home) -> None:
+    home = Home(sample_home.path, model="other/model")
+    assert home.encoder.identity == sample_home.encoder.identity
+    assert home.wanted.name == "other/model"
+    home.close()
 
 
 def test_what_a_home_says_of_itself(sample_home: Home) -> None:

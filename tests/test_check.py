@@ -33,7 +33,9 @@ from index.values import Filter
 from khazri import main
 
 FILES = ("postings.safetensors", "vectors.safetensors", "keyword/_MAIN_1.toc")
-TEXTS = {f"{n}.txt": f"Herring number{n} met cod.\n\nThe ferry of line{n} is late." for n in range(8)}
+TEXTS = {
+    f"{n}.txt": f"Herring number{n} met cod.\n\nThe ferry of line{n} is late." for n in range(8)
+}
 
 
 class Cheap(CheapEncoder):
@@ -84,7 +86,9 @@ def whole(home: Home) -> None:
 def spoil(home: Home, statement: str, *values: object) -> None:
     """Change the catalog behind Khazri's back, its triggers and all."""
     with closing(sqlite3.connect(home.path / "catalog.db", isolation_level=None)) as db:
-        triggers = db.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        triggers = db.execute(
+            "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+        ).fetchall()
         for name, _ in triggers:
             db.execute(f"DROP TRIGGER {name}")
         assert db.execute(statement, values).rowcount == 1
@@ -162,7 +166,9 @@ def test_without_a_model_it_is_said_what_to_do(home: Home) -> None:
     store.close()
 
 
-def test_a_merge_repairs_what_it_can_not_read(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_merge_repairs_what_it_can_not_read(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("index.store.FANOUT", 2)
     for name in "ab":
         commit(store, drafted(name, f"herring {name}"))
@@ -363,9 +369,7 @@ def test_a_damaged_row_that_may_go_is_told_and_dropped(home: Home, table: str) -
         ("UPDATE seals SET row = 'x' WHERE name = 'sources' AND key = 1", "khazri sources"),
     ],
 )
-def test_a_damaged_row_that_only_a_person_can_mend(
-    home: Home, statement: str, advice: str
-) -> None:
+def test_a_damaged_row_that_only_a_person_can_mend(home: Home, statement: str, advice: str) -> None:
     spoil(home, statement)
     said: list[str] = []
     assert len(check(home, tell=said.append).catalog) == 1
@@ -612,7 +616,10 @@ def read_only(store: Store) -> str:
     try:
         told = subprocess.run(
             [*drop, sys.executable, "-c", READ_ONLY, str(store.home)],
-            capture_output=True, text=True, check=False, cwd=Path(__file__).parent.parent,
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=Path(__file__).parent.parent,
         )
     finally:
         for path, mode in modes.items():
@@ -654,10 +661,15 @@ def test_damage_in_a_home_that_may_only_be_read_is_told(tmp_path: Path) -> None:
 def test_every_row_of_every_table_is_sealed(tmp_path: Path) -> None:
     catalog = Catalog(tmp_path / "catalog.db")
     with catalog.read() as db:
-        tables = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        sealed = {row[0].split("_", 2)[2] for row in db.execute(
-            "SELECT name FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'seal_insert%'"
-        )}
+        tables = {
+            row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        }
+        sealed = {
+            row[0].split("_", 2)[2]
+            for row in db.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'seal_insert%'"
+            )
+        }
         assert tables - sealed == {"seals", "texts", "passages", "sqlite_sequence"}
         assert list(seals.broken(db)) == []
     catalog.close()

@@ -111,7 +111,7 @@ def test_json_lines_are_indexed(run: Run, tmp_path: Path) -> None:
     [
         (["missing"], "does not exist"),
         (["{folder}", "{folder}/missing"], "does not exist"),
-        (["--jsonl", "{folder}"], "can't be read"),
+        (["--jsonl", "{folder}"], "is a folder"),
     ],
 )
 def test_a_path_that_is_none_is_an_error(

@@ -118,6 +118,26 @@ def test_a_file_keeps_its_document_from_source_to_source(
     assert counts(indexer.sync(quiet)) == {"unchanged": 3}
 
 
+@pytest.mark.parametrize("both", [True, False])
+def test_a_whole_source_can_be_moved(
+    indexed: Path, indexer: Indexer, cheap: CheapEncoder, tmp_path: Path, both: bool
+) -> None:
+    before = ids(indexer.store)
+    indexed.rename(tmp_path / "elsewhere")
+    if both:
+        sources.add(indexer.store, tmp_path / "elsewhere")
+        progress = indexer.sync(quiet)
+    else:
+        progress = indexer.index([tmp_path / "elsewhere"], quiet)
+    assert counts(progress) == {"moved": 3}
+    assert ids(indexer.store) == before
+    assert texts(indexer.store).keys() == {str(p) for p in (tmp_path / "elsewhere").iterdir()}
+    assert cheap.encoded == []
+    progress = indexer.sync(quiet)
+    assert counts(progress) == {"unchanged": 3}
+    assert [failed.uri for failed in progress.failed] == [str(indexed)]  # to be removed by a person
+
+
 def test_a_copy_in_another_source_is_a_document_of_its_own(
     indexed: Path, indexer: Indexer, tmp_path: Path
 ) -> None:

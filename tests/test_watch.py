@@ -292,6 +292,19 @@ def test_a_cancelled_job_does_not_end_it(
         soon(lambda: "four.txt" in stored(indexer.store))
 
 
+def test_it_ends_when_the_model_of_the_home_changed(
+    brisk: None, folder: Path, indexer: Indexer, jobs: Jobs
+) -> None:
+    thread = Thread(target=Watch(indexer, jobs, settle=SETTLE).run, args=(Event(),), daemon=True)
+    thread.start()
+    rest()
+    assert thread.is_alive()
+    with indexer.store.catalog.write() as db:
+        db.execute("UPDATE state SET model = 'another@1'")
+    thread.join(20)
+    assert not thread.is_alive()
+
+
 # --- One of them, that can be stopped --------------------------------------------------------
 
 

@@ -5,7 +5,8 @@
 Every article is a collection of its own, as a person's collection is about something. It is
 asked the questions that it answers, as many that SQuAD 2.0 wrote to deceive, some about other
 articles, and some of its own with a name, or a word, exchanged for one that it does not hold.
-All four kinds of the unanswered count the same, and half of all is answered. Articles are dealt into five folds: the figures are those of articles that were not fitted on.
+All four kinds of the unanswered count the same, and half of all is answered. Articles are dealt
+into five folds: the figures are those of articles that were not fitted on.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from search.engine import Engine, ask, explain, narrowed
 from search.quotes import best_sentences
 
 HOMES = Path("build/confidence")
-EACH = 40  # questions of each kind and article
+EACH = 40  # questions of each kind and article, unless --each says otherwise
 _NAME = re.compile(r"(?<=\w )[A-Z][a-z]+(?: [A-Z][a-z]+)*")
 
 
@@ -197,8 +198,11 @@ def balanced(cases: Sequence[Case]) -> np.ndarray:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--articles", type=int, help="only the first N")
     options = parser.parse_args()
     articles, cases = read_cases(options.data, random.Random(1))
+    if options.articles:
+        articles = dict(list(articles.items())[: options.articles])
     found = collect(articles, cases)
     kept = [case for case, _ in found]
     x = np.array([astuple(one) for _, one in found])

@@ -12,7 +12,9 @@ from threading import Lock, Thread
 
 log = logging.getLogger("khazri.worker")
 
-NICENESS = 10
+NICENESS = 19
+# Threads that wait for each other while others are served would only burn the time of both.
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 
 
 class Worker:
@@ -68,13 +70,25 @@ class Worker:
 
 def _start(command: Sequence[str]) -> subprocess.Popen[bytes] | None:
     try:
-        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            env={**os.environ, **ONE_THREAD},
+        )
     except OSError:
         log.exception("the indexing process could not be started")
         return None
-    if sys.platform != "win32":  # before its first thread: those inherit it
-        try:
-            os.setpriority(os.PRIO_PROCESS, child.pid, NICENESS)
-        except OSError as error:
-            log.warning("the indexing process runs at normal priority: %s", error)
+    _step_back(child.pid)
     return child
+
+
+def _step_back(pid: int) -> None:
+    """Give a process only what others leave, before its first thread, which inherits that."""
+    try:
+        if hasattr(os, "SCHED_IDLE"):
+            os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
+        elif hasattr(os, "setpriority"):
+            os.setpriority(os.PRIO_PROCESS, pid, NICENESS)
+    except OSError as error:
+        log.warning("the indexing process runs at normal priority: %s", error)

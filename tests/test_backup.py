@@ -1,0 +1,454 @@
+"""Space given back, and a home in one file and back: whole, checked first, while it is served."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import shutil
+import sqlite3
+import subprocess
+import sys
+import threading
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from conftest import CheapEncoder, quiet
+from test_check import Cheap, flip, whole, words_found
+
+from index import backup as backup_module
+from index import compact as compact_module
+from index.backup import CATALOG, EMBEDDINGS, MANIFEST, backup, restore
+from index.check import check
+from index.compact import compact
+from index.errors import KhazriError
+from index.home import Home
+from index.indexer import Given, Upload
+from index.keyword import reader, words
+from index.locks import locked
+from index.rows import digest
+from khazri import main
+
+
+@pytest.fixture(autouse=True)
+def cheap_homes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every home has a model that costs nothing."""
+    monkeypatch.setattr("index.home.Encoder", Cheap)
+    monkeypatch.setattr("index.backup.Encoder", Cheap)
+
+
+@pytest.fixture
+def home(tmp_path: Path, write: Callable[[str, str], Path]) -> Iterator[Home]:
+    """A home of four files, an upload and a JSON document."""
+    made = Home(tmp_path / "home")
+    for n in range(4):
+        write(f"{n}.txt", f"Herring number{n} met cod.")
+    made.indexer.index([tmp_path / "files"], quiet)
+    made.indexer.add([Upload("letter.txt", b"The lighthouse keeper wrote."), Given("note", "Fog.")])
+    yield made
+    made.close()
+
+
+def add(home: Home, name: str, text: str) -> None:
+    home.indexer.add([Given(name, text)])
+
+
+# --- Compacting ------------------------------------------------------------------------------
+
+
+def leftovers(home: Path, word: str) -> list[str]:
+    """Where a word or its term still stands: in the bytes of any file, or in decoded postings."""
+    term = next(iter(words(word))).term
+    found = []
+    for path in home.rglob("*"):
+        if path.is_file():
+            data = path.read_bytes()
+            found += [path.name for w in {word, term} if w.encode() in data.lower()]
+    for folder in (home / "segments").iterdir():
+        with reader(folder / "keyword") as opened:
+            found += [str(folder) for _, t in opened.all_terms() if t == term.encode()]
+            if any(term in str(fields) for fields in opened.all_stored_fields()):
+                found.append(f"stored in {folder}")
+    return found
+
+
+def test_nothing_of_a_deleted_text_is_left(home: Home) -> None:
+    rare = "zanzibarically"
+    home.indexer.add([Upload("rare.txt", f"Fishing {rare} with herring.".encode())])
+    add(home, "also", f"A {rare} ferry.")
+    add(home, "changed", f"Once {rare}.")
+    assert len(leftovers(home.path, rare)) > 3
+    for name in ("rare.txt", "also"):
+        home.indexer.remove(home.indexer.find(name))
+    add(home, "changed", "Once otherwise.")
+    assert leftovers(home.path, rare)
+    before = len(words_found(home.store, "herring"))
+    space = compact(home)
+    assert leftovers(home.path, rare) == []
+    assert space.after < space.before
+    assert len(words_found(home.store, "herring")) == before == 4
+    assert check(home).catalog == check(home).derived == []
+    with home.store.catalog.read() as db:
+        assert db.execute("SELECT count(*) FROM deletions").fetchone()[0] == 0
+    assert [p.name for p in (home.path / "uploads").iterdir()] == [
+        digest(b"The lighthouse keeper wrote.")
+    ]
+
+
+def test_what_stays_is_not_embedded_again(home: Home) -> None:
+    home.indexer.remove(home.indexer.find("note"))
+    home.encoder.encoded.clear()
+    compact(home)
+    whole_but_note(home)
+    assert home.encoder.encoded == []
+    with home.store.embeddings.connection() as db:
+        assert db.execute("SELECT count(*) FROM embeddings").fetchone()[0] == 5
+
+
+def whole_but_note(home: Home) -> None:
+    report = check(home)
+    assert (report.catalog, report.derived) == ([], [])
+    assert len(words_found(home.store, "herring")) == 4
+
+
+def test_a_question_under_way_goes_on_while_its_segments_are_removed(home: Home) -> None:
+    from index.values import Filter
+
+    home.indexer.remove(home.indexer.find("note"))
+    with home.store.snapshot() as snapshot:
+        with pytest.raises(KhazriError, match="read without pause"):
+            compact(home, patience=0)  # this question is the one that reads
+        assert snapshot.select(Filter(phrases=("met cod",))).count == 4
+        assert len(snapshot.fetch([1, 2])) == 2
+    compact(home)
+    whole_but_note(home)
+
+
+def test_a_home_without_deletions_is_compacted_too(home: Home) -> None:
+    generation = home.status()["generation"]
+    compact(home)
+    assert home.status()["generation"] == generation
+    whole_but_note(home)
+
+
+# --- There and back --------------------------------------------------------------------------
+
+
+def test_a_backup_comes_back_whole(home: Home, tmp_path: Path) -> None:
+    with home.store.snapshot() as snapshot:
+        before = [(d.id, d.uri, snapshot.text(d.id)) for d in snapshot.documents()[1]]
+    manifest = backup(home.path, tmp_path / "b.zip")
+    assert (tmp_path / "b.zip").stat().st_mode & 0o077 == 0
+    assert manifest.generation == home.status()["generation"]
+    restore(tmp_path / "b.zip", tmp_path / "new" / "home")
+    again = Home(tmp_path / "new" / "home")
+    whole_but_note(again)
+    assert words_found(again.store, "fog") == ["Fog."]
+    with again.store.snapshot() as snapshot:
+        assert [(d.id, d.uri, snapshot.text(d.id)) for d in snapshot.documents()[1]] == before
+        assert snapshot.generation > manifest.generation
+    assert again.encoder.encoded == []
+    assert [p.name for p in (again.path / "uploads").iterdir()]
+    with again.store.catalog.read() as db:
+        assert db.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+    again.indexer.sync(quiet)
+    add(again, "later", "A later herring.")
+    assert len(words_found(again.store, "herring")) == 5
+    assert not list(again.path.glob("restoring-*"))
+    again.close()
+
+
+def test_it_holds_no_index(home: Home, tmp_path: Path) -> None:
+    backup(home.path, tmp_path / "b.zip")
+    with zipfile.ZipFile(tmp_path / "b.zip") as archive:
+        names = set(archive.namelist())
+    upload = digest(b"The lighthouse keeper wrote.")
+    assert names == {MANIFEST, CATALOG, EMBEDDINGS, f"uploads/{upload}"}
+
+
+def test_settings_come_along(home: Home, tmp_path: Path) -> None:
+    (home.path / "khazri.toml").write_text("port = 8123\n")
+    backup(home.path, tmp_path / "b.zip")
+    restore(tmp_path / "b.zip", tmp_path / "new")
+    again = Home(tmp_path / "new")
+    assert again.settings.port == 8123
+    again.close()
+
+
+def test_a_served_home_goes_back_and_its_server_picks_it_up(home: Home, tmp_path: Path) -> None:
+    backup(home.path, tmp_path / "b.zip")
+    for n in range(5):
+        add(home, f"new{n}", f"Newer herring {n}.")
+    home.indexer.remove(home.indexer.find("note"))
+    other = Home(home.path)
+    with other.store.snapshot() as old:
+        held = old.generation
+        before = {p.id for p in old.fetch(range(1, 100))}
+        generation = restore(tmp_path / "b.zip", home.path)
+        assert {p.id for p in old.fetch(range(1, 100))} == before
+        assert old.generation == held < generation
+    for served in (home, other):
+        assert len(words_found(served.store, "herring")) == 4
+        assert words_found(served.store, "fog") == ["Fog."]
+        assert served.status()["generation"] == generation
+    add(other, "after", "Herring after.")
+    assert words_found(home.store, "after") == ["Herring after."]
+    with home.store.snapshot() as snapshot:
+        new = {p.id for p in snapshot.fetch(range(1, 100))}
+        after = max(p.id for d in snapshot.documents()[1] for p in snapshot.passages(d.id))
+    assert after > max(before)  # the numbers of what was there are not given again
+    assert new
+    whole_check = check(home)
+    assert (whole_check.catalog, whole_check.derived) == ([], [])
+    other.close()
+
+
+def test_questions_go_on_while_both_happen(home: Home, tmp_path: Path) -> None:
+    backup(home.path, tmp_path / "first.zip")
+    stop, wrong, asked = threading.Event(), [], 0
+
+    def ask() -> None:
+        nonlocal asked
+        while not stop.is_set():
+            asked += 1
+            if len(texts := words_found(home.store, "herring")) != 4:
+                wrong.append(texts)
+
+    def guarded() -> None:
+        try:
+            ask()
+        except BaseException as error:
+            wrong.append(error)
+
+    thread = threading.Thread(target=guarded)
+    thread.start()
+    for n in range(3):
+        backup(home.path, tmp_path / f"{n}.zip")
+        add(home, f"x{n}", "Something else.")
+        restore(tmp_path / "first.zip", home.path)
+    stop.set()
+    thread.join()
+    assert wrong == []
+    assert asked > 3
+
+
+def test_a_damaged_home_is_restored_and_its_server_says_so(home: Home, tmp_path: Path) -> None:
+    backup(home.path, tmp_path / "b.zip")
+    home.close()
+    served = Home(home.path)
+    data = (home.path / CATALOG).read_bytes()
+    (home.path / CATALOG).write_bytes(b"no database at all" + data[18:5000])
+    (home.path / EMBEDDINGS).write_bytes(b"x" * 5000)
+    restore(tmp_path / "b.zip", home.path)
+    with pytest.raises(KhazriError, match="replaced while it was open. Start this program again"):
+        served.status()
+    served.close()
+    again = Home(home.path)
+    whole_but_note(again)
+    again.close()
+
+
+def test_vectors_that_a_backup_lacks_are_made_again(home: Home, tmp_path: Path) -> None:
+    home.close()
+    (home.path / EMBEDDINGS).unlink()
+    backup(home.path, tmp_path / "b.zip")
+    restore(tmp_path / "b.zip", tmp_path / "new")
+    again = Home(tmp_path / "new")
+    whole_but_note(again)
+    again.close()
+
+
+# --- What is refused -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def file(home: Home, tmp_path: Path) -> Path:
+    """A backup of the home."""
+    backup(home.path, tmp_path / "b.zip")
+    return tmp_path / "b.zip"
+
+
+def repacked(file: Path, change: Callable[[dict[str, bytes]], None]) -> Path:
+    """Another backup, with a manifest that is right for its changed members."""
+    with zipfile.ZipFile(file) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+        manifest = json.loads(members.pop(MANIFEST))
+    change(members)
+    manifest["members"] = {n: [len(d), digest(d)] for n, d in members.items()}
+    other = file.with_name("other.zip")
+    with zipfile.ZipFile(other, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+        archive.writestr(MANIFEST, json.dumps(manifest))
+    return other
+
+
+def refused(file: Path, home: Path) -> str:
+    with pytest.raises(KhazriError) as caught:
+        restore(file, home)
+    assert not list(home.glob("restoring-*"))
+    return str(caught.value)
+
+
+class Trap:
+    """Leaves a file where it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple:
+        return os.mkdir, (str(self.path),)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../evil",
+        "/tmp/evil",
+        "uploads/../../evil",
+        "segments/000001/keyword/_MAIN_1.toc",
+        "uploads/short",
+        "catalog.db/x",
+        "work.lock",
+    ],
+)
+def test_members_of_other_names_are_refused(home: Home, file: Path, name: str) -> None:
+    trap = home.path.parent / "trap"
+    other = repacked(file, lambda members: members.update({name: pickle.dumps(Trap(trap))}))
+    assert "Nothing was changed" in refused(other, home.path)
+    assert not trap.exists()
+    assert not (home.path.parent / "evil").exists()
+    whole_but_note(home)
+
+
+def test_a_backup_that_is_not_whole_is_refused(home: Home, file: Path, tmp_path: Path) -> None:
+    data = file.read_bytes()
+    for junk in (b"", b"no zip", data[: len(data) // 2]):
+        (tmp_path / "junk.zip").write_bytes(junk)
+        assert "can't be restored" in refused(tmp_path / "junk.zip", home.path)
+    assert "does not exist" in refused(tmp_path / "none.zip", home.path)
+    with zipfile.ZipFile(file) as archive:
+        at = archive.getinfo(CATALOG).header_offset + 500
+    flip(file, at * 8)
+    assert "can't be restored" in refused(file, home.path)
+    whole_but_note(home)
+
+
+def test_a_manifest_that_does_not_fit_is_refused(home: Home, file: Path) -> None:
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.writestr(f"uploads/{'0' * 64}", b"not in the manifest")
+    assert "manifest does not name" in refused(file, home.path)
+
+
+def test_a_newer_catalog_is_refused(home: Home, file: Path, tmp_path: Path) -> None:
+    def newer(members: dict[str, bytes]) -> None:
+        (tmp_path / "c.db").write_bytes(members[CATALOG])
+        with closing(sqlite3.connect(tmp_path / "c.db")) as db:
+            db.execute("PRAGMA user_version=99")
+        members[CATALOG] = (tmp_path / "c.db").read_bytes()
+
+    assert "newer Khazri" in refused(repacked(file, newer), home.path)
+    whole_but_note(home)
+
+
+def test_a_catalog_that_is_not_ours_is_refused(home: Home, file: Path, tmp_path: Path) -> None:
+    def strange(members: dict[str, bytes]) -> None:
+        (tmp_path / "c.db").write_bytes(members[CATALOG])
+        with closing(sqlite3.connect(tmp_path / "c.db")) as db:
+            db.execute("CREATE TRIGGER evil AFTER INSERT ON jobs BEGIN DELETE FROM texts; END")
+            db.commit()
+        members[CATALOG] = (tmp_path / "c.db").read_bytes()
+
+    assert "trigger" in refused(repacked(file, strange), home.path)
+    cut = repacked(file, lambda members: members.update({CATALOG: members[CATALOG][:6000]}))
+    assert "damaged" in refused(cut, home.path)
+    gone = repacked(file, lambda members: members.pop(CATALOG) and None)
+    assert "no catalog" in refused(gone, home.path)
+    whole_but_note(home)
+
+
+def test_a_restore_waits_for_writers_and_says_who_they_are(
+    home: Home, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backup_module, "WAIT", 0.1)
+    with locked(home.path / "index.lock", "khazri index"):
+        assert "khazri index" in refused(file, home.path)
+
+
+def test_a_backup_overwrites_nothing_and_says_why_it_fails(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "there").write_text("x")
+    with pytest.raises(KhazriError, match="exists already"):
+        backup(home.path, tmp_path / "there")
+    with pytest.raises(KhazriError, match="can't be written"):
+        backup(home.path, tmp_path / "no" / "folder.zip")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["files", "home", "there"]
+
+
+# --- Crashes ---------------------------------------------------------------------------------
+
+CRASH = """
+import os, signal, sys
+from pathlib import Path
+sys.path.insert(0, "tests")
+from test_check import Cheap
+import index.backup as b
+b.Encoder = Cheap
+step, file, home = int(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+if step == 0: b._prepare = die
+if step == 1: b._switch = die
+if step in (2, 3):
+    whole, calls = b._overwrite, []
+    def overwrite(*a):
+        calls.append(a)
+        if len(calls) == step - 1: die()
+        whole(*a)
+    b._overwrite = overwrite
+if step == 4:
+    whole = b._switch
+    b._switch = lambda *a: (whole(*a), die())
+b.restore(file, home)
+"""
+
+
+@pytest.mark.parametrize("step", range(5))
+def test_a_crash_leaves_the_old_home_or_the_new_one(home: Home, file: Path, step: int) -> None:
+    add(home, "newer", "Newer herring.")
+    home.close()
+    arguments = [str(step), str(file), str(home.path)]
+    done = subprocess.run(
+        [sys.executable, "-c", CRASH, *arguments], cwd=Path(__file__).parent.parent, check=False
+    )
+    assert done.returncode == -9
+    again = Home(home.path)
+    assert len(words_found(again.store, "herring")) == (4 if step == 4 else 5)
+    report = check(again)
+    assert report.catalog == []
+    restore(file, home.path)
+    whole_but_note(again)
+    again.close()
+
+
+# --- The commands ----------------------------------------------------------------------------
+
+
+def test_the_commands(home: Home, tmp_path: Path) -> None:
+    def run(*arguments: str) -> tuple[int, str]:
+        result = CliRunner().invoke(main, ["--home", str(home.path), *arguments])
+        return result.exit_code, result.output
+
+    assert run("backup", str(tmp_path / "b.zip"))[0] == 0
+    add(home, "newer", "Newer herring.")
+    assert run("restore", str(tmp_path / "b.zip"))[0] == 0
+    whole_but_note(home)
+    status, output = run("compact")
+    assert status == 0
+    assert "bytes" in output
+    status, output = run("restore", str(tmp_path / "none.zip"))
+    assert status == 1
+    assert "does not exist" in output

@@ -29,7 +29,13 @@ from index.embeddings import Encoder
 from index.home import Home
 from index.keyword import words
 from search.answers import READ, frequencies, measured
-from search.confidence import Features, expendable, term_weights
+from search.confidence import (
+    THRESHOLD,
+    Features,
+    expendable,
+    probability,
+    term_weights,
+)
 from search.engine import Engine, ask, explain, narrowed
 from search.quotes import best_sentences
 
@@ -222,21 +228,26 @@ def main() -> None:
             x[fold != held], y[fold != held], weight[fold != held]
         )
         told[fold == held] = fitted.predict_proba(x[fold == held])[:, 1]
-    kinds = np.array([case.kind for case in kept])
-    for kind in ("elsewhere", "exchanged", "altered", "deceiving"):
-        at = (kinds == "answered") | (kinds == kind)
-        print(
-            f"answered against {kind:10} AUC {roc_auc_score(y[at], told[at]):.3f}"
-            f"  refused {np.mean(told[kinds == kind] < 0.5):.2f}"
-        )
-    print(
-        f"answered: given {np.mean(told[y] >= 0.5):.2f}; calibration error"
-        f" {calibration_error(y, told):.3f}"
-    )
+    report("as it ships", kept, np.array([probability(one) for _, one in found]))
+    report("fitted, on articles held out", kept, told)
     final = LogisticRegression(max_iter=1000).fit(x, y, weight)
     print(f"INTERCEPT = {final.intercept_[0]:.3f}")
     for name, value in zip(asdict(found[0][1]), final.coef_[0], strict=True):
         print(f"  {name}={value:.3f}")
+
+
+def report(name: str, cases: Sequence[Case], told: np.ndarray) -> None:
+    """Print how well a probability tells the answered cases from each other kind."""
+    y = np.array([case.answered for case in cases])
+    kinds = np.array([case.kind for case in cases])
+    print(f"{name}: answers given {np.mean(told[y] >= THRESHOLD):.2f}")
+    for kind in ("elsewhere", "exchanged", "altered", "deceiving"):
+        at = (kinds == "answered") | (kinds == kind)
+        print(
+            f"  against {kind:10} AUC {roc_auc_score(y[at], told[at]):.3f}"
+            f"  refused {np.mean(told[kinds == kind] < THRESHOLD):.2f}"
+            f"  calibration error {calibration_error(y[at], told[at]):.3f}"
+        )
 
 
 if __name__ == "__main__":

@@ -26,6 +26,16 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print what the J
 narrow = click.option("--filter", default="", help="For example: 'type:pdf after:2024'.")
 
 
+class Place(click.Path):
+    """A path. An empty one is a slip, and not the folder that one stands in."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """Refuse an empty path."""
+        if not str(value).strip():
+            self.fail("the path is empty. Name a file or a folder.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 class Door(click.Group):
     """Shows a failure that a person can mend as one sentence, and exits with 1."""
 
@@ -79,7 +89,7 @@ def engine(ctx: click.Context) -> Iterator[Engine]:
 
 
 @main.command()
-@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, type=Place(path_type=Path))
 @click.option("--jsonl", is_flag=True, help="PATHS hold one JSON document a line.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option(

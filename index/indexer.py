@@ -194,14 +194,14 @@ class Indexer:
         with amending(self.store) as (db, rows):
             rows.remove(plan.changes.removals, by_hand=False)
             for rename in plan.crossing:
-                id = rename.known.id
                 db.execute(
-                    "UPDATE documents SET source_id = ?, uri = ? WHERE id = ?",
-                    [rename.source.id, f"\0{id}", id],  # its name follows: it may not be free yet
+                    "UPDATE documents SET source_id = ? WHERE id = ?",
+                    [rename.source.id, rename.known.id],
                 )
-                if (before := old[rename.known.source_id]).tags != rename.source.tags:
-                    retag(db, id, before, rename.source)
             rows.apply(replace(plan.changes, removals=()))
+            for rename in plan.crossing:
+                if (before := old[rename.known.source_id]).tags != rename.source.tags:
+                    retag(db, rename.known.id, before, rename.source)
         progress.generation = self._generation()
         _count(plan.changes, plan, progress)
 

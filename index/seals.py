@@ -128,8 +128,9 @@ def _triggers(db: sqlite3.Connection, table: str) -> Iterator[str]:
     new, row = _expressions(db, table, "NEW.")
     old, _ = _expressions(db, table, "OLD.")
     # Deleted and inserted, since the conflict clause of the outer statement would rule here too.
-    unseal = f"DELETE FROM seals WHERE name = '{table}' AND key = {old};"
-    clear = f"DELETE FROM seals WHERE name = '{table}' AND key = {new};"
+    # The plus takes the column's affinity away, with which the key's index would not be used.
+    unseal = f"DELETE FROM seals WHERE name = '{table}' AND key = +{old};"
+    clear = f"DELETE FROM seals WHERE name = '{table}' AND key = +{new};"
     seal = f"INSERT INTO seals VALUES ('{table}', {new}, {row});"
     for event, body in (
         ("INSERT", clear + seal),

@@ -181,12 +181,18 @@ def _check_free(db: sqlite3.Connection, name: str) -> None:
 
 
 def retag(db: sqlite3.Connection, document_id: int, old: Source, new: Source) -> None:
-    """Give a document the tags of its source as it is now; those of its own stay."""
-    row = db.execute("SELECT tags FROM documents WHERE id = ?", [document_id]).fetchone()
+    """Give a document the tags of its source as it is now; those of its own stay.
+
+    A damaged document is not sealed anew, so that the damage still shows.
+    """
+    row = db.execute("SELECT tags, seal FROM documents WHERE id = ?", [document_id]).fetchone()
+    sound = row["seal"] == seal(db, document_id)
     own = [tag for tag in json.loads(row["tags"]) if tag not in old.tags]
     tags = dump(tuple(dict.fromkeys([*own, *new.tags])))
     db.execute("UPDATE documents SET tags = ? WHERE id = ?", [tags, document_id])
-    db.execute("UPDATE documents SET seal = ? WHERE id = ?", [seal(db, document_id), document_id])
+    if sound:
+        fresh = seal(db, document_id)
+        db.execute("UPDATE documents SET seal = ? WHERE id = ?", [fresh, document_id])
 
 
 @contextmanager

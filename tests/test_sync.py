@@ -114,6 +114,7 @@ def test_a_file_keeps_its_document_from_source_to_source(
     assert progress.moved == 1
     after = by_name(indexer.store)["uno.txt"]
     assert (after.id, after.source, after.tags) == (before.id, "other", ("there",))
+    assert texts(indexer.store)[after.uri] == "the text of one"
     assert cheap.encoded == []
     assert counts(indexer.sync(quiet)) == {"unchanged": 3}
 
@@ -491,7 +492,18 @@ def test_other_tags_embed_nothing(indexed: Path, indexer: Indexer, cheap: CheapE
     assert counts(indexer.sync(quiet)) == {"unchanged": 3}
     assert sources.change(indexer.store, str(indexed), tags=[""]) == 3
     assert {d.tags for d in by_name(indexer.store).values()} == {()}
+    assert set(texts(indexer.store).values()) == {
+        f"the text of {n}" for n in ("one", "two", "three")
+    }
     assert cheap.encoded == []
+
+
+def test_other_tags_do_not_hide_damage(indexed: Path, indexer: Indexer) -> None:
+    with indexer.store.catalog.write() as db:
+        db.execute("UPDATE documents SET title = 'damaged' WHERE uri LIKE '%one.txt'")
+    sources.change(indexer.store, "files", tags=["press"])
+    with pytest.raises(KhazriError, match="damaged"):
+        texts(indexer.store)
 
 
 def test_a_document_keeps_the_tags_of_its_own(tmp_path: Path, indexer: Indexer) -> None:

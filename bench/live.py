@@ -1,0 +1,376 @@
+"""Questions while the collection changes: consistent, soon up to date, and still quick.
+
+    python bench/live.py [--changes 2000] [--questions 300] [--json FILE]
+
+First 16 clients ask without pause while another process adds, changes and deletes documents. Each
+text names its document and version, the writer tells what each generation holds, and every reply
+is compared with the generation that it names: once over the engine, once over ``khazri serve``.
+Meanwhile this process measures how long after a commit its document is found here.
+
+Then one client asks ``khazri serve`` at rest, and again while the worker that the service starts
+indexes new files with the real model.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import multiprocessing
+import random
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from pathlib import Path
+from statistics import quantiles
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from growth import paragraphs
+from stand_in import StandIn
+
+from index.changes import Changes
+from index.documents import Given, given_draft
+from index.indexer import Indexer, Progress
+from index.sources import register
+from index.store import Store
+from search.engine import Engine
+
+WORK = Path("build/bench/live")
+CLIENTS = 16
+STEP = 20  # documents that one commit changes, at most
+SLOWER = 3.0  # times as long as at rest that a question may take while indexing runs
+FINDABLE = 1.0  # seconds after its commit
+SETTLED = 60  # seconds of indexing that are measured, at most
+
+Versions = Mapping[str, int]  # by the name of a document
+Said = tuple[int, str, int, list[tuple[str, int]]]  # generation, query, total, what was found
+Ask = Callable[[str, str, int], Said]  # query, mode, limit
+
+
+# The writer
+
+
+def text_of(name: str, version: int) -> str:
+    """The text of a document: a passage that says which it is."""
+    return f"common words of {name} in version {version}, {name}v{version}"
+
+
+def write(home: Path, pipe: Connection, changes: int) -> None:
+    """Change so many documents, a few a commit; tell each generation and what it changed."""
+    store = Store(home)
+    indexer = Indexer(store, StandIn())
+    chance = random.Random(1)
+    with store.catalog.write() as db:
+        source = register(db, "api", "api", "api")
+    there: dict[str, int] = {}
+    done = made = 0
+    while done < changes:
+        count = chance.randrange(1, STEP)
+        some = chance.sample(sorted(there), min(len(there) // 2, count // 2))
+        gone = {name for name in some if chance.random() < 0.5}
+        put = {name: there[name] + 1 for name in some if name not in gone}
+        for _ in range(count - len(some)):
+            made += 1
+            put[f"doc{made}"] = 1
+        drafts = [
+            given_draft(source, Given(name, text_of(name, version), name), indexer.encoder)
+            for name, version in put.items()
+        ]
+        first = Changes(removals=[indexer.find(name) for name in gone])
+        generation = indexer.commit(drafts, Progress(), lambda progress: None, first)
+        pipe.send((time.monotonic(), generation, put | dict.fromkeys(gone, 0)))
+        there = {name: v for name, v in (there | put).items() if name not in gone}
+        done += len(put) + len(gone)
+        while store.merge():
+            pass
+    store.close()
+    pipe.close()
+
+
+# What it tells
+
+
+@dataclass
+class History:
+    """What each generation holds."""
+
+    generations: list[int] = field(default_factory=lambda: [0])
+    held: list[Versions] = field(default_factory=lambda: [{}])
+
+    def add(self, generation: int, changed: Versions) -> None:
+        """A commit made this generation."""
+        self.generations.append(generation)
+        held = {name: v for name, v in (dict(self.held[-1]) | dict(changed)).items() if v}
+        self.held.append(held)
+
+    def at(self, generation: int) -> Versions:
+        """The documents of a generation; merges make some that change nothing."""
+        return self.held[bisect_right(self.generations, generation) - 1]
+
+    def mixed(self, said: Said) -> str:
+        """What a reply says that its generation does not hold, or nothing."""
+        generation, query, total, found = said
+        held = self.at(generation)
+        for name, version in found:
+            if held.get(name) != version:
+                return f"{name} in version {version}, which was {held.get(name)}"
+        if query == "common" and total != len(held):
+            return f"{total} passages instead of {len(held)}"
+        if re.fullmatch(r"doc\d+", query) and (query in held) != (query in dict(found)):
+            return f"{query} is found: {query in dict(found)}, is there: {query in held}"
+        return ""
+
+
+# The clients
+
+
+@dataclass
+class Clients:
+    """Threads that ask without pause, each with its own way to ask."""
+
+    asks: Sequence[Ask]
+    newest: int = 1  # the number of the newest document, about
+    said: list[Said] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        """They ask while the block runs."""
+        threads = [threading.Thread(target=self._ask, args=each) for each in enumerate(self.asks)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            self.stop.set()
+            for thread in threads:
+                thread.join()
+
+    def _ask(self, seed: int, ask: Ask) -> None:
+        chance = random.Random(seed)
+        while not self.stop.is_set():
+            name = f"doc{chance.randrange(1, self.newest + 2)}"
+            query, mode, limit = chance.choice(
+                [("common", "keyword", 50), (name, "keyword", 5), (f"words of {name}", "hybrid", 10)]
+            )
+            try:
+                self.said.append(ask(query, mode, limit))
+            except Exception as error:
+                self.errors.append(repr(error))
+
+
+def over_engine(store: Store, encoder: StandIn) -> Ask:
+    """Ask an engine."""
+    engine = Engine(store, encoder)
+
+    def ask(query: str, mode: Any, limit: int) -> Said:
+        found = engine.search(query, mode=mode, limit=limit)
+        texts = [(r.passage.document.uri, r.passage.text) for r in found.results]
+        return found.generation, query, found.total, _versions(texts)
+
+    return ask
+
+
+class Http:
+    """One connection to a service, kept open."""
+
+    def __init__(self, address: str) -> None:
+        self.connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=60)
+
+    def __call__(self, query: str, mode: str, limit: int) -> Said:
+        """Ask the service."""
+        found = self.get("search", q=query, mode=mode, limit=limit)
+        texts = [(r["document"]["uri"], r["text"]) for r in found["results"]]
+        return found["generation"], query, found["total"], _versions(texts)
+
+    def get(self, route: str, method: str = "GET", **values: object) -> Any:
+        """The reply of a route, as JSON."""
+        self.connection.request(method, f"/api/v1/{route}?{urlencode(values)}")
+        reply = self.connection.getresponse()
+        body = reply.read()
+        if reply.status >= 300:
+            raise SystemExit(f"{route} replied {reply.status}: {body.decode()}")
+        return json.loads(body)
+
+
+def _versions(texts: Sequence[tuple[str, str]]) -> list[tuple[str, int]]:
+    """Which documents and versions were found, by the texts; a wrong text is no version."""
+    found = []
+    for name, text in texts:
+        match = re.fullmatch(r"common words of (doc\d+) in version (\d+), \1v\2", text)
+        found.append((name, int(match[2]) if match and match[1] == name else -1))
+    return found
+
+
+@contextmanager
+def serving(home: Path) -> Iterator[str]:
+    """The address of a service over a home, in a process of its own."""
+    command = [sys.executable, "-m", "khazri", "--home", str(home), "serve", "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        line = next((line for line in process.stderr if "http://" in line), "")
+        drain = threading.Thread(target=process.stderr.read, daemon=True)
+        drain.start()
+        try:
+            yield next(word for word in line.split() if word.startswith("http://"))
+        finally:
+            process.terminate()
+
+
+# Consistency
+
+
+def consistency(name: str, home: Path, asks: Sequence[Ask], changes: int) -> dict[str, float]:
+    """Clients ask while another process writes; their replies are compared afterwards."""
+    clients, history = Clients(asks), History()
+    late: list[float] = []
+    store = Store(home)
+    engine = Engine(store, StandIn())
+    here, there = multiprocessing.Pipe(duplex=False)
+    writer = multiprocessing.get_context("spawn").Process(target=write, args=(home, there, changes))
+    writer.start()
+    there.close()
+    started = time.perf_counter()
+    with clients.asking():
+        while True:
+            try:
+                committed, generation, changed = here.recv()
+            except EOFError:
+                break
+            history.add(generation, changed)
+            number = max(int(one.removeprefix("doc")) for one in changed)
+            clients.newest = max(clients.newest, number)
+            newest = f"doc{number}"
+            if changed[newest]:
+                while not engine.search(newest, mode="keyword").results:
+                    pass
+                late.append(time.monotonic() - committed)
+    seconds = time.perf_counter() - started
+    writer.join()
+    store.close()
+    wrong = [f"generation {said[0]}, {said[1]!r}: {w}" for said in clients.said
+             if (w := history.mixed(said))]
+    for one in [*clients.errors[:5], *wrong[:5]]:
+        print(f"{name}: {one}", file=sys.stderr)
+    return {
+        f"{name}: documents written": sum(
+            len(set(a.items()) ^ set(b.items()))
+            for a, b in zip(history.held, history.held[1:], strict=False)
+        ),
+        f"{name}: commits": len(history.generations) - 1,
+        f"{name}: generations seen": len({said[0] for said in clients.said}),
+        f"{name}: questions asked": len(clients.said),
+        f"{name}: a second": len(clients.said) / seconds,
+        f"{name}: errors": len(clients.errors) + (writer.exitcode != 0),
+        f"{name}: mixed": len(wrong),
+        f"{name}: found after a commit, s at most": max(late),
+    }
+
+
+def fresh(name: str) -> Path:
+    """A new folder."""
+    path = WORK / name
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(parents=True)
+    return path
+
+
+# Latency
+
+
+def latency(questions: int) -> dict[str, float]:
+    """The 95th percentile of a question at rest, and while the worker indexes."""
+    every = paragraphs()
+    files, home = fresh("latency-files"), fresh("latency")
+    stored = [next(every) for _ in range(2_000)]
+    for start in range(0, len(stored), 10):
+        (files / f"{start:06}.txt").write_text("\n\n".join(stored[start : start + 10]))
+    store = Store(home)
+    Indexer(store, StandIn()).index([files], lambda progress: None)
+    store.close()
+    chance = random.Random(3)
+    asked = [" ".join(chance.choice(stored).split()[:9]) for _ in range(questions)]
+    with serving(home) as address:
+        ask = Http(address)
+
+        def timed(query: str) -> float:
+            began = time.perf_counter()
+            ask.get("search", q=query)
+            return time.perf_counter() - began
+
+        for query in asked[:20]:
+            timed(query)
+        rest = [timed(query) for query in asked]
+        for number in range(600):
+            (files / f"new-{number:06}.txt").write_text(
+                "\n\n".join(next(every) for _ in range(10))
+            )
+        job = ask.get("reindex", method="POST")["id"]
+        while not ask.get(f"jobs/{job}")["progress"].get("passages"):
+            time.sleep(0.1)  # until the model is at work
+        busy, began = [], time.perf_counter()
+        while len(busy) < questions or time.perf_counter() - began < SETTLED / 4:
+            busy.append(timed(chance.choice(asked)))
+            if len(busy) % 20 == 0 and ask.get(f"jobs/{job}")["status"] != "running":
+                break
+        state = ask.get(f"jobs/{job}")
+        if state["status"] == "running":
+            ask.get(f"jobs/{job}/cancel", method="POST")
+            while ask.get(f"jobs/{job}")["status"] == "running":
+                time.sleep(0.2)
+    at_rest, while_indexing = (quantiles(times, n=20)[18] * 1000 for times in (rest, busy))
+    return {
+        "at rest: 95th percentile, ms": at_rest,
+        "indexing: 95th percentile, ms": while_indexing,
+        "indexing: questions": len(busy),
+        "indexing: passages a second": state["progress"].get("rate", 0.0),
+        "indexing / at rest": while_indexing / at_rest,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--changes", type=int, default=2_000)
+    parser.add_argument("--questions", type=int, default=300)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    figures: dict[str, float] = {}
+    home = fresh("engine")
+    store, encoder = Store(home), StandIn()
+    asks = [over_engine(store, encoder) for _ in range(CLIENTS)]
+    figures |= consistency("engine", home, asks, options.changes)
+    store.close()
+    home = fresh("http")
+    with serving(home) as address:
+        clients = [Http(address) for _ in range(CLIENTS)]
+        figures |= consistency("http", home, clients, options.changes)
+    if options.questions:
+        figures |= latency(options.questions)
+    for name, value in figures.items():
+        print(f"{name:40} {value:12.2f}")
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=1))
+    wrong = [
+        name
+        for name, value in figures.items()
+        if (name.endswith(("errors", "mixed")) and value)
+        or (name.endswith("at most") and value >= FINDABLE)
+        or (name == "indexing / at rest" and value > SLOWER)
+    ]
+    for name in wrong:
+        print(f"too much: {name}", file=sys.stderr)
+    sys.exit(bool(wrong))
+
+
+if __name__ == "__main__":
+    main()

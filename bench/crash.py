@@ -46,8 +46,11 @@ from index.snapshot import Snapshot
 from index.store import Store
 from index.values import Document, Filter, embedding_text
 
-STEPS = [f"{work}: {step}" for work in ("commit", "merge")
-         for step in ("segment", "catalog", "generation")]
+STEPS = [
+    f"{work}: {step}"
+    for work in ("commit", "merge")
+    for step in ("segment", "catalog", "generation")
+]
 OPENING, BETWEEN = "opening", "between commits"
 TARGETS = [*STEPS, BETWEEN]
 FRESH = 24  # every so many kills a new home is begun, and used for a few
@@ -86,9 +89,11 @@ def _vector(term: str) -> np.ndarray:
 def paragraphs(number: int, version: int) -> list[str]:
     """The text of a document: one paragraph that never changes, up to three that do."""
     count = random.Random(f"{number}.{version}").randrange(4)
-    return [f"common words of number {number} version {version}"] + [
-        f"common words {word}" for word in rare(number, version)[1 : count + 1]
-    ] + [f"common words {rare(number, version)[0]}"]
+    return (
+        [f"common words of number {number} version {version}"]
+        + [f"common words {word}" for word in rare(number, version)[1 : count + 1]]
+        + [f"common words {rare(number, version)[0]}"]
+    )
 
 
 def rare(number: int, version: int) -> list[str]:
@@ -411,9 +416,10 @@ def main() -> NoReturn:
             print(f"kept for you to look at: {trial.root}", file=sys.stderr)
             break
     told_table(kills, faults, time.perf_counter() - started)
-    failed = sum(f.total() for f in faults.values()) or min(
-        kills[step] for step in (OPENING, *TARGETS)
-    ) < least
+    failed = (
+        sum(f.total() for f in faults.values())
+        or min(kills[step] for step in (OPENING, *TARGETS)) < least
+    )
     if not failed:
         shutil.rmtree(root)
     sys.exit(bool(failed))

@@ -149,9 +149,7 @@ def additions(small: int, large: int) -> dict[str, float]:
     """What an addition costs, in both homes."""
     encoder = StandIn()
     sizes = {"small": small, "large": large}
-    homes = {
-        name: Additions(copied(built(size, encoder)), encoder) for name, size in sizes.items()
-    }
+    homes = {name: Additions(copied(built(size, encoder)), encoder) for name, size in sizes.items()}
     fresh = list(islice(documents(), max(large, small) // PARAGRAPHS, None))[: ADDITIONS + 8]
     if len(fresh) < ADDITIONS + 8:
         raise SystemExit(f"no text is left for {ADDITIONS} additions; ask for a smaller --large")

@@ -45,14 +45,14 @@ from index.store import Store
 from search.engine import Engine
 
 WORK = Path("build/bench/live")
-CLIENTS = 16
+PROCESSES, THREADS = 4, 4  # of the 16 clients
 STEP = 20  # documents that one commit changes, at most
 SLOWER = 3.0  # times as long as at rest that a question may take while indexing runs
 FINDABLE = 1.0  # seconds after its commit
 SETTLED = 60  # seconds of indexing that are measured, at most
 
 Versions = Mapping[str, int]  # by the name of a document
-Said = tuple[int, str, int, list[tuple[str, int]]]  # generation, query, total, what was found
+Said = tuple[int, str, int, tuple[tuple[str, int], ...]]  # generation, query, total, what was found
 Ask = Callable[[str, str, int], Said]  # query, mode, limit
 
 
@@ -105,9 +105,11 @@ class History:
 
     generations: list[int] = field(default_factory=lambda: [0])
     held: list[Versions] = field(default_factory=lambda: [{}])
+    written: int = 0  # documents added, changed and deleted
 
     def add(self, generation: int, changed: Versions) -> None:
         """A commit made this generation."""
+        self.written += len(changed)
         self.generations.append(generation)
         held = {name: v for name, v in (dict(self.held[-1]) | dict(changed)).items() if v}
         self.held.append(held)
@@ -134,39 +136,54 @@ class History:
 
 
 @dataclass
-class Clients:
-    """Threads that ask without pause, each with its own way to ask."""
+class Replies:
+    """What some clients were told: how often they asked, and each distinct reply."""
 
-    asks: Sequence[Ask]
-    newest: int = 1  # the number of the newest document, about
-    said: list[Said] = field(default_factory=list)
+    asked: int = 0
+    said: set[Said] = field(default_factory=set)
     errors: list[str] = field(default_factory=list)
-    stop: threading.Event = field(default_factory=threading.Event)
 
-    @contextmanager
-    def asking(self) -> Iterator[None]:
-        """They ask while the block runs."""
-        threads = [threading.Thread(target=self._ask, args=each) for each in enumerate(self.asks)]
+
+def clients(place: str, seed: int, newest: Any, stop: Any, pipe: Connection) -> None:
+    """Some clients in a process of their own ask without pause until stopped."""
+    replies = [Replies() for _ in range(THREADS)]
+    with asking(place, THREADS) as asks:
+        threads = [
+            threading.Thread(
+                target=ask_on, args=(ask, random.Random(f"{seed} {n}"), newest, stop, replies[n])
+            )
+            for n, ask in enumerate(asks)
+        ]
         for thread in threads:
             thread.start()
-        try:
-            yield
-        finally:
-            self.stop.set()
-            for thread in threads:
-                thread.join()
+        for thread in threads:
+            thread.join()
+    pipe.send(replies)
 
-    def _ask(self, seed: int, ask: Ask) -> None:
-        chance = random.Random(seed)
-        while not self.stop.is_set():
-            name = f"doc{chance.randrange(1, self.newest + 2)}"
-            query, mode, limit = chance.choice(
-                [("common", "keyword", 50), (name, "keyword", 5), (f"words of {name}", "hybrid", 10)]
-            )
-            try:
-                self.said.append(ask(query, mode, limit))
-            except Exception as error:
-                self.errors.append(repr(error))
+
+def ask_on(ask: Ask, chance: random.Random, newest: Any, stop: Any, replies: Replies) -> None:
+    """One client."""
+    while not stop.is_set():
+        name = f"doc{chance.randrange(1, newest.value + 2)}"
+        query, mode, limit = chance.choice(
+            [("common", "keyword", 50), (name, "keyword", 5), (f"words of {name}", "hybrid", 10)]
+        )
+        try:
+            replies.said.add(ask(query, mode, limit))
+        except Exception as error:
+            replies.errors.append(repr(error))
+        replies.asked += 1
+
+
+@contextmanager
+def asking(place: str, count: int = 1) -> Iterator[list[Ask]]:
+    """Ways to ask: the service at an address, or one engine over a home."""
+    if place.startswith("http://"):
+        yield [Http(place) for _ in range(count)]
+    else:
+        store = Store(Path(place))
+        yield [over_engine(store, StandIn())] * count
+        store.close()
 
 
 def over_engine(store: Store, encoder: StandIn) -> Ask:
@@ -203,13 +220,13 @@ class Http:
         return json.loads(body)
 
 
-def _versions(texts: Sequence[tuple[str, str]]) -> list[tuple[str, int]]:
+def _versions(texts: Sequence[tuple[str, str]]) -> tuple[tuple[str, int], ...]:
     """Which documents and versions were found, by the texts; a wrong text is no version."""
     found = []
     for name, text in texts:
         match = re.fullmatch(r"common words of (doc\d+) in version (\d+), \1v\2", text)
         found.append((name, int(match[2]) if match and match[1] == name else -1))
-    return found
+    return tuple(found)
 
 
 @contextmanager
@@ -230,51 +247,57 @@ def serving(home: Path) -> Iterator[str]:
 # Consistency
 
 
-def consistency(name: str, home: Path, asks: Sequence[Ask], changes: int) -> dict[str, float]:
+def consistency(name: str, home: Path, place: str, changes: int) -> dict[str, float]:
     """Clients ask while another process writes; their replies are compared afterwards."""
-    clients, history = Clients(asks), History()
-    late: list[float] = []
-    store = Store(home)
-    engine = Engine(store, StandIn())
-    here, there = multiprocessing.Pipe(duplex=False)
-    writer = multiprocessing.get_context("spawn").Process(target=write, args=(home, there, changes))
-    writer.start()
+    fork, history, late = multiprocessing.get_context("fork"), History(), []
+    newest, stop = fork.Value("i", 1), fork.Event()
+    pipes = [fork.Pipe(duplex=False) for _ in range(PROCESSES)]
+    askers = [
+        fork.Process(target=clients, args=(place, n, newest, stop, pipe))
+        for n, (_, pipe) in enumerate(pipes)
+    ]
+    here, there = fork.Pipe(duplex=False)
+    writer = fork.Process(target=write, args=(home, there, changes))
+    for process in (*askers, writer):
+        process.start()
     there.close()
     started = time.perf_counter()
-    with clients.asking():
-        while True:
-            try:
-                committed, generation, changed = here.recv()
-            except EOFError:
-                break
+    with asking(place) as (ask,):
+        for committed, generation, changed in _received(here):
             history.add(generation, changed)
-            number = max(int(one.removeprefix("doc")) for one in changed)
-            clients.newest = max(clients.newest, number)
-            newest = f"doc{number}"
-            if changed[newest]:
-                while not engine.search(newest, mode="keyword").results:
-                    pass
-                late.append(time.monotonic() - committed)
+            newest.value = max(int(one.removeprefix("doc")) for one in history.held[-1])
+            while ask(f"doc{newest.value}", "keyword", 5)[0] < generation:
+                pass
+            late.append(time.monotonic() - committed)
+    stop.set()
     seconds = time.perf_counter() - started
-    writer.join()
-    store.close()
-    wrong = [f"generation {said[0]}, {said[1]!r}: {w}" for said in clients.said
-             if (w := history.mixed(said))]
-    for one in [*clients.errors[:5], *wrong[:5]]:
+    replies = [one for pipe, _ in pipes for one in pipe.recv()]
+    for process in (*askers, writer):
+        process.join()
+    said = {one for each in replies for one in each.said}
+    errors = [one for each in replies for one in each.errors]
+    wrong = [f"generation {s[0]}, {s[1]!r}: {w}" for s in said if (w := history.mixed(s))]
+    for one in [*errors[:5], *wrong[:5]]:
         print(f"{name}: {one}", file=sys.stderr)
     return {
-        f"{name}: documents written": sum(
-            len(set(a.items()) ^ set(b.items()))
-            for a, b in zip(history.held, history.held[1:], strict=False)
-        ),
-        f"{name}: commits": len(history.generations) - 1,
-        f"{name}: generations seen": len({said[0] for said in clients.said}),
-        f"{name}: questions asked": len(clients.said),
-        f"{name}: a second": len(clients.said) / seconds,
-        f"{name}: errors": len(clients.errors) + (writer.exitcode != 0),
+        f"{name}: documents written": history.written,
+        f"{name}: commits": len(late),
+        f"{name}: generations seen": len({one[0] for one in said}),
+        f"{name}: questions asked": sum(each.asked for each in replies),
+        f"{name}: a second": sum(each.asked for each in replies) / seconds,
+        f"{name}: distinct replies": len(said),
+        f"{name}: errors": len(errors) + (writer.exitcode != 0),
         f"{name}: mixed": len(wrong),
         f"{name}: found after a commit, s at most": max(late),
     }
+
+
+def _received(pipe: Connection) -> Iterator[tuple[float, int, Versions]]:
+    while True:
+        try:
+            yield pipe.recv()
+        except EOFError:
+            return
 
 
 def fresh(name: str) -> Path:
@@ -312,9 +335,7 @@ def latency(questions: int) -> dict[str, float]:
             timed(query)
         rest = [timed(query) for query in asked]
         for number in range(600):
-            (files / f"new-{number:06}.txt").write_text(
-                "\n\n".join(next(every) for _ in range(10))
-            )
+            (files / f"new-{number:06}.txt").write_text("\n\n".join(next(every) for _ in range(10)))
         job = ask.get("reindex", method="POST")["id"]
         while not ask.get(f"jobs/{job}")["progress"].get("passages"):
             time.sleep(0.1)  # until the model is at work
@@ -346,14 +367,10 @@ def main() -> None:
     options = parser.parse_args()
     figures: dict[str, float] = {}
     home = fresh("engine")
-    store, encoder = Store(home), StandIn()
-    asks = [over_engine(store, encoder) for _ in range(CLIENTS)]
-    figures |= consistency("engine", home, asks, options.changes)
-    store.close()
+    figures |= consistency("engine", home, str(home), options.changes)
     home = fresh("http")
     with serving(home) as address:
-        clients = [Http(address) for _ in range(CLIENTS)]
-        figures |= consistency("http", home, clients, options.changes)
+        figures |= consistency("http", home, address, options.changes)
     if options.questions:
         figures |= latency(options.questions)
     for name, value in figures.items():

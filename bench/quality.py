@@ -12,6 +12,7 @@ import argparse
 import json
 import math
 import os
+import random
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -83,7 +84,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("collections", nargs="*", default=["scifact", "squad-v1.1-dev"])
     parser.add_argument("--data", type=Path, default=DATA)
-    parser.add_argument("--questions", type=int, help="only the first N of each collection")
+    parser.add_argument(
+        "--questions", type=int, help="a sample of N of each collection's, always the same"
+    )
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     options = parser.parse_args()
     figures: dict[str, dict[str, dict[str, float]]] = {}
@@ -91,7 +94,8 @@ def main() -> None:
         folder = options.data / "retrieval" / name
         wanted = judgements(folder / "qrels" / "test.tsv")
         texts = {q["_id"]: q["text"] for q in lines(folder / "queries.jsonl") if q["_id"] in wanted}
-        texts = dict(list(texts.items())[: options.questions])
+        if options.questions and options.questions < len(texts):
+            texts = dict(random.Random(1).sample(list(texts.items()), options.questions))
         home = opened(name, folder)
         engine = Engine(home.store, home.encoder)
         with home.store.snapshot() as snapshot:

@@ -3,8 +3,9 @@
     python bench/speed.py [--passages 20000] [--questions 200] [--json FILE]
 
 Indexing: plain text files to searchable, against stock ``SentenceTransformer.encode`` in
-float32 over a random sample of the same passages (its rate does not depend on how many). A question: hybrid search against encoding it alone. Both ratios
-are of one run; the text is that of ``scale/`` in the development data, or made of the samples.
+float32 over a random sample of the same passages (its rate does not depend on how many). A
+question: hybrid search against encoding it alone. Both ratios are of one run; the text is that of
+``scale/`` in the development data, or made of the samples.
 """
 
 from __future__ import annotations

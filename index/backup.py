@@ -242,11 +242,10 @@ def _copy(source: Path, target: Path) -> None:
 def _counts(catalog: Path) -> dict[str, int]:
     """The generation (under ``""``) and the highest numbers that a catalog has given."""
     counts = {"": 0}
-    with suppress(KhazriError, sqlite3.Error, TypeError):
-        with closing(connect(catalog)) as db:
-            counts[""] = int(db.execute("SELECT generation FROM state").fetchone()[0])
-            rows = db.execute("SELECT name, seq FROM sqlite_sequence").fetchall()
-            counts |= {str(name): int(seq) for name, seq in rows}
+    with suppress(KhazriError, sqlite3.Error, TypeError), closing(connect(catalog)) as db:
+        counts[""] = int(db.execute("SELECT generation FROM state").fetchone()[0])
+        rows = db.execute("SELECT name, seq FROM sqlite_sequence").fetchall()
+        counts |= {str(name): int(seq) for name, seq in rows}
     return counts
 
 

@@ -365,7 +365,9 @@ def _compared(
         paid = stored.get(keys[id])
         if paid is None:
             gaps[keys[id]] = row
-        elif paid.shape != row.shape or not np.array_equal(paid, row) and _cosine(paid, row) < SAME:
+        elif paid.shape != row.shape or (
+            not np.array_equal(paid, row) and _cosine(paid, row) < SAME
+        ):
             far += 1
     return far, gaps
 

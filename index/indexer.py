@@ -29,6 +29,7 @@ from index.store import Store
 
 BATCH = 1024  # passages, about, that one commit adds
 LARGEST = 256 << 20  # bytes of a file; a larger one is refused
+QUICK = 256  # passages, at most, that are merged while somebody waits
 NOTHING = Changes()
 
 
@@ -141,6 +142,7 @@ class Indexer:
 
     def carry_out(self, plan: Plan, watch: Watcher) -> Progress:
         """Do what was planned, inside ``planned``, in bounded commits."""
+        self._follow()
         progress = Progress(generation=self._generation())
         progress.total = sum(len(part.new) + len(part.changed) for part in plan.parts)
         progress.unchanged = sum(part.unchanged for part in plan.parts)
@@ -220,6 +222,12 @@ class Indexer:
                 "UPDATE OR REPLACE removals SET uri = ? WHERE source_id = ? AND uri = ?", follow
             )
 
+    def _follow(self) -> None:
+        """Use the model that the index is of now; another process may have changed it."""
+        model = self.store.model
+        if model not in ("", self.encoder.identity):
+            self.encoder = Encoder.of(model)
+
     def _generation(self) -> int:
         with self.store.catalog.read() as db:
             return int(db.execute("SELECT generation FROM state").fetchone()[0])
@@ -296,6 +304,7 @@ class Indexer:
         One with a name that is there already takes its place. One that can't be read is told
         in its outcome and changes nothing.
         """
+        self._follow()
         with self.store.catalog.write() as db:
             uploads = register(db, "uploads", "uploads", "uploads")
             given = register(db, "api", "api", "api")
@@ -317,6 +326,8 @@ class Indexer:
         generation = 0
         if drafts:
             generation = self.commit(drafts, Progress(), lambda progress: None)
+            while self.store.merge(QUICK):  # a larger one is left to the next run
+                pass
         with self.store.snapshot() as snapshot:
             generation = generation or snapshot.generation
         return [self._outcome(one, generation) for one in made]

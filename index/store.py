@@ -13,7 +13,7 @@ import shutil
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from math import log as log_of
 from pathlib import Path
@@ -213,22 +213,27 @@ class Store:
 
     # Merging
 
-    def merge(self) -> bool:
+    def crowded(self, at_most: int | None = None) -> list[int]:
+        """Segments of about one size to merge, if there are; of ``at_most`` passages in all."""
+        with self.catalog.read() as db:
+            return _group(db.execute("SELECT id, passages FROM segments").fetchall(), at_most)
+
+    def merge(self, at_most: int | None = None) -> bool:
         """Merge one group of segments of about one size, if there is one; say whether it did.
 
         The new segment is built beside the old ones without holding up other writers. While
         another process merges or rebuilds, there is nothing to do.
         """
         try:
-            return self._merge()
+            return self._merge(at_most)
         except Busy:
             return False
 
-    def _merge(self) -> bool:
+    def _merge(self, at_most: int | None) -> bool:
         with locked(self.home / "merge.lock", "a merge", wait=0):
             with self.catalog.read() as db:
                 rows = db.execute("SELECT id, passages, files FROM segments").fetchall()
-                group = _group([(row["id"], row["passages"]) for row in rows])
+                group = _group([(row["id"], row["passages"]) for row in rows], at_most)
                 if not group:
                     return False
                 try:
@@ -337,14 +342,17 @@ def _entries(drafts: Sequence[Draft], first: int) -> Iterator[Entry]:
             first += 1
 
 
-def _group(segments: Sequence[tuple[int, int]]) -> list[int]:
-    """``FANOUT`` segments within one power of ``FANOUT``, of the smallest such power; or none."""
-    tiers: dict[int, list[int]] = {}
+def _group(segments: Iterable[Sequence[int]], at_most: int | None) -> list[int]:
+    """``FANOUT`` segments within one power of ``FANOUT``, of the smallest such power; or none.
+
+    ``segments`` are ids and sizes in passages.
+    """
+    tiers: dict[int, dict[int, int]] = {}
     for id, passages in segments:
-        tiers.setdefault(int(log_of(max(passages, 1), FANOUT)), []).append(id)
-    for _, ids in sorted(tiers.items()):
-        if len(ids) >= FANOUT:
-            return sorted(ids)
+        tiers.setdefault(int(log_of(max(passages, 1), FANOUT)), {})[id] = passages
+    for _, sizes in sorted(tiers.items()):
+        if len(sizes) >= FANOUT and (at_most is None or sum(sizes.values()) <= at_most):
+            return sorted(sizes)
     return []
 
 

@@ -36,6 +36,7 @@ from web.schemas import (
     UploadReply,
 )
 from web.services import (
+    add_documents,
     cancel_job,
     find_job,
     generation,
@@ -190,7 +191,7 @@ def upload() -> Response:
 
     201 when all of them are stored and searchable; 200 when some could not be read, and why.
     """
-    outcomes = services().home.indexer.add(received(request))
+    outcomes = add_documents(received(request))
     reply = UploadReply.of(outcomes, generation(), took_ms())
     return _json(reply, 201 if all(outcome.stored for outcome in outcomes) else 200)
 

@@ -20,6 +20,7 @@ from web.marks import Piece, excerpt, locate, pieces
 from web.problems import invalid
 from web.schemas import MAX_OFFSET, says_something, short_question
 from web.services import (
+    add_documents,
     cancel_job,
     no_document,
     remove_document,
@@ -254,7 +255,7 @@ def documents() -> str:
 @pages.post("/documents")
 def upload() -> tuple[str, int]:
     """Add files, and say what became of each."""
-    outcomes = services().home.indexer.add(from_files(request.files.getlist("file")))
+    outcomes = add_documents(from_files(request.files.getlist("file")))
     stored = all(outcome.stored for outcome in outcomes)
     return _collection(outcomes=outcomes), 201 if stored else 200
 

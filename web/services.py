@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import cast
@@ -9,7 +10,9 @@ from typing import cast
 from flask import current_app, g
 from werkzeug.exceptions import NotFound
 
+from index.documents import Given
 from index.home import Home
+from index.indexer import Outcome, Upload
 from index.jobs import Job
 from search.engine import Engine
 from web.worker import Worker
@@ -41,6 +44,15 @@ def remove_document(id: int) -> int:
         if snapshot.document(id) is None:
             raise no_document(id)
     return services().home.indexer.remove(id)
+
+
+def add_documents(items: Sequence[Upload | Given]) -> list[Outcome]:
+    """Store documents; larger merges that they call for are left to the background."""
+    home = services().home
+    outcomes = home.indexer.add(items)
+    if home.store.crowded():
+        start_reindexing()
+    return outcomes
 
 
 def start_reindexing() -> Job:

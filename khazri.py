@@ -164,12 +164,23 @@ def search(
     ctx: click.Context, /, query: tuple[str, ...], batch: Any, as_json: bool, **options: Any
 ) -> None:
     """Find passages. With --batch and --json, one reply a line."""
+    import json
+
+    from index.errors import KhazriError
+
     if bool(query) == bool(batch):
         raise click.UsageError("Give either a query or --batch FILE.")
     queries = [line.strip() for line in batch if line.strip()] if batch else [" ".join(query)]
     with engine(ctx) as searching:
         for one in queries:
-            found = searching.search(one, **options)
+            try:
+                found = searching.search(one, **options)
+            except KhazriError as error:
+                if not batch:
+                    raise
+                told = {"query": one, "error": str(error)}  # the other lines are answered
+                click.echo(json.dumps(told, ensure_ascii=False))
+                continue
             if as_json:
                 from web.schemas import SearchReply
 

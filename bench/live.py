@@ -65,7 +65,14 @@ def text_of(name: str, version: int) -> str:
 
 
 def write(home: Path, pipe: Connection, changes: int) -> None:
-    """Change so many documents, a few a commit; tell each generation and what it changed."""
+    """Change so many documents; tell when each generation was made, and what it changed."""
+    try:
+        _write(home, pipe, changes)
+    finally:
+        pipe.send(None)
+
+
+def _write(home: Path, pipe: Connection, changes: int) -> None:
     store = Store(home)
     indexer = Indexer(store, StandIn())
     chance = random.Random(1)
@@ -93,7 +100,6 @@ def write(home: Path, pipe: Connection, changes: int) -> None:
         while store.merge():
             pass
     store.close()
-    pipe.close()
 
 
 # What it tells
@@ -258,12 +264,13 @@ def consistency(name: str, home: Path, place: str, changes: int) -> dict[str, fl
     ]
     here, there = fork.Pipe(duplex=False)
     writer = fork.Process(target=write, args=(home, there, changes))
+    with asking(place) as (ask,):
+        ask("ready", "hybrid", 1)  # loads the model, where there is one
     for process in (*askers, writer):
         process.start()
-    there.close()
     started = time.perf_counter()
     with asking(place) as (ask,):
-        for committed, generation, changed in _received(here):
+        for committed, generation, changed in iter(here.recv, None):
             history.add(generation, changed)
             newest.value = max(int(one.removeprefix("doc")) for one in history.held[-1])
             while ask(f"doc{newest.value}", "keyword", 5)[0] < generation:
@@ -290,14 +297,6 @@ def consistency(name: str, home: Path, place: str, changes: int) -> dict[str, fl
         f"{name}: mixed": len(wrong),
         f"{name}: found after a commit, s at most": max(late),
     }
-
-
-def _received(pipe: Connection) -> Iterator[tuple[float, int, Versions]]:
-    while True:
-        try:
-            yield pipe.recv()
-        except EOFError:
-            return
 
 
 def fresh(name: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
@@ -13,10 +14,12 @@ from index.embeddings import text_key
 from index.errors import KhazriError, Unreadable
 from index.paragraphs import split
 from index.readers.blocks import assemble, clean, one_line
+from index.readers.dates import iso_date
 from index.readers.text import pieces
 from index.rows import digest
 from index.values import Content, Span, embedding_text
 
+_PARTIAL = re.compile(r"\d{4}(?:-\d{2})?")  # a year, or a month of a year
 HEADING = 32  # tokens of the model's window that are kept for the heading of a passage
 
 
@@ -127,6 +130,9 @@ def parse_given(value: Any, fallback: str) -> Given:
             raise Unreadable(f"the field '{name}' is not a string")
         if field:
             fields[name] = one_line(field)
+    published = fields.pop("published", "")
+    if day := published if _PARTIAL.fullmatch(published) else iso_date(published):
+        fields["published"] = day
     tags = value.get("tags") or []
     if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
         raise Unreadable("the field 'tags' is not a list of strings")

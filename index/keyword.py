@@ -28,10 +28,11 @@ from whoosh.util.numeric import byte_to_length
 from index.postings import FIELDS, Arrays, Run, pack
 from index.values import embedding_text
 
-ANALYZER = "english-3"  # recorded in the catalog: another one means another index
+ANALYZER = "english-4"  # recorded in the catalog: another one means another index
 
 LENGTHS = tuple(int(byte_to_length(i)) for i in range(256))
-_WORD = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\w)|\w+(?:[.'’]\w+)*")
+_LETTERS = r"\w[\w\u0300-\u036f]*"  # with the marks of a decomposed letter
+_WORD = re.compile(rf"\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?(?!\w)|{_LETTERS}(?:[.'’]{_LETTERS})*")
 _MARKS = dict.fromkeys(range(0x300, 0x370))
 _NUMBERS = "two three four five six seven eight nine ten eleven twelve".split()
 _DIGITS = {word: str(number) for number, word in enumerate(_NUMBERS, 2)}
@@ -61,14 +62,14 @@ def _term(word: str) -> tuple[str, bool]:
 
     Small numbers in words are digits, so that "three years" finds "3 years".
     """
-    lowered = word.lower()
+    lowered = word.lower().replace("’", "'")
     if lowered[0].isdigit():
         return lowered.replace(",", ""), False
-    lowered = lowered.removesuffix("'s").removesuffix("’s")
-    term = _DIGITS.get(lowered) or stem(lowered)
-    if not term.isascii():
-        term = unicodedata.normalize("NFKC", unicodedata.normalize("NFD", term).translate(_MARKS))
-    return term or lowered, lowered in _STOP
+    lowered = lowered.removesuffix("'s")
+    if not lowered.isascii():
+        plain = unicodedata.normalize("NFD", lowered).translate(_MARKS)
+        lowered = unicodedata.normalize("NFKC", plain) or lowered
+    return _DIGITS.get(lowered) or stem(lowered) or lowered, lowered in _STOP
 
 
 def terms(text: str) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from index.errors import KhazriError
 from index.keyword import terms, words
 from index.snapshot import Selection, Snapshot
 from index.store import Store
-from index.values import Hit
+from index.values import Filter, Hit
 from search.answers import READ, compose
 from search.fusion import SEMANTIC, convex, reciprocal_rank
 from search.question import LONGEST, Question, parse
@@ -69,7 +69,8 @@ class Engine:
         question = ask(query, filter)
         with self.asked(question.text, mode) as (snapshot, vector):
             question, selection = narrowed(snapshot, question)
-            ranked = self.rank(snapshot, question.text, vector, selection, mode, offset + limit)
+            depth = None if order == "date" else offset + limit  # the newest may rank the lowest
+            ranked = self.rank(snapshot, question.text, vector, selection, mode, depth)
             if order == "date":
                 ranked = _by_date(snapshot, ranked)
             results = explain(snapshot, question.text, ranked, offset, limit)
@@ -219,7 +220,7 @@ def narrowed(snapshot: Snapshot, question: Question) -> tuple[Question, Selectio
     standing, notes = [], list(question.notes)
     base = replace(question.filter, phrases=())
     for phrase in question.filter.phrases:
-        if snapshot.select(replace(base, phrases=(phrase,))).count:
+        if snapshot.select(Filter(phrases=(phrase,))).count:
             standing.append(phrase)
         else:
             notes.append(f"“{phrase}” stands nowhere word for word, so its words were searched.")

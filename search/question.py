@@ -11,7 +11,8 @@
 anything else             the question, however long
 ========================  ====================================================================
 
-The same field twice means either value (``type:pdf type:docx``); different fields add up.
+The same field twice means either value (``type:pdf type:docx``), of two dates the last counts;
+different fields add up.
 What looks like a filter and is none is searched as words, and a note says so.
 """
 
@@ -34,6 +35,7 @@ _PIECE = re.compile(
     r"|(?P<word>\S+?)(?=[\"“]|\s|$)|.",
     re.IGNORECASE | re.DOTALL,
 )
+_SURROGATE = re.compile("[\ud800-\udfff]")  # from bytes of the command line that are no UTF-8
 _DATE = re.compile(r"(\d{4})(?:-(\d{1,2}))?(?:-(\d{1,2}))?")
 
 
@@ -54,6 +56,7 @@ def parse(query: str, more: str = "") -> Question:
     dates: dict[str, str] = {}
     without: list[str] = []
     phrases: list[str] = []
+    query, more = (_SURROGATE.sub("\ufffd", part) for part in (query, more))
     for match in chain(_PIECE.finditer(query), _PIECE.finditer(f" {more}")):
         field = (match["field"] or "").lower()
         value = match["quoted"] if match["quoted"] is not None else match["plain"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import pickle
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -17,11 +16,10 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from conftest import CheapEncoder, quiet
-from test_check import Cheap, flip, whole, words_found
+from conftest import quiet
+from test_check import Cheap, flip, words_found
 
 from index import backup as backup_module
-from index import compact as compact_module
 from index.backup import CATALOG, EMBEDDINGS, MANIFEST, backup, restore
 from index.check import check
 from index.compact import compact

@@ -20,12 +20,11 @@ from conftest import CheapEncoder, commit, drafted, quiet
 from index import arrays, seals
 from index.catalog import Catalog
 from index.changes import Changes, Move
-from index.check import Patrol, Report, check
+from index.check import Patrol, check
 from index.errors import KhazriError
 from index.home import Home
 from index.indexer import Given, Upload
 from index.keyword import terms
-from index.locks import locked
 from index.repair import repair
 from index.segments import build
 from index.store import Store

@@ -51,6 +51,7 @@ CALLS = (
     "openat,creat,mkdir,mkdirat,rename,renameat,renameat2,link,linkat,unlink,unlinkat,"
     "write,writev,pwrite64,pwritev,ftruncate,copy_file_range,sendfile,fsync,fdatasync"
 )
+TRACING = ["strace", "-f", "-y", "-s", "80", "-e", f"trace={CALLS}", "-o"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,9 +172,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> PurePath:
 def calls(home: PurePath) -> Sequence[Call]:
     """The system calls of a child that commits and merges."""
     trace = home.parent / "trace"
-    able = shutil.which("strace") and not subprocess.run(
-        ["strace", "-o", os.devnull, "true"], stderr=subprocess.DEVNULL
-    ).returncode
+    able = (
+        shutil.which("strace")
+        and not subprocess.run(
+            ["strace", "-o", os.devnull, "true"], stderr=subprocess.DEVNULL
+        ).returncode
+    )
     if not able:
         missing = "strace is missing or may not trace here (Debian: apt-get install strace)"
         if os.environ.get("KHAZRI_STRACE") == "required":
@@ -181,8 +185,7 @@ def calls(home: PurePath) -> Sequence[Call]:
         pytest.skip(missing)
     tests = str(Path(__file__).parent)
     subprocess.run(
-        ["strace", "-f", "-y", "-s", "80", "-e", f"trace={CALLS}", "-o", trace]
-        + [sys.executable, "-c", CHILD, home, tests],
+        [*TRACING, trace, sys.executable, "-c", CHILD, home, tests],
         cwd=Path(tests).parent,
         check=True,
         stderr=subprocess.DEVNULL,

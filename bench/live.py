@@ -5,7 +5,7 @@
 First 16 clients ask without pause while another process adds, changes and deletes documents. Each
 text names its document and version, the writer tells what each generation holds, and every reply
 is compared with the generation that it names: once over the engine, once over ``khazri serve``.
-Meanwhile this process measures how long after a commit its document is found here.
+How long after a commit a question may still miss it is told, too.
 
 Then one client asks ``khazri serve`` at rest, and again while the worker that the service starts
 indexes new files with the real model.
@@ -47,6 +47,7 @@ from search.engine import Engine
 WORK = Path("build/bench/live")
 PROCESSES, THREADS = 4, 4  # of the 16 clients
 STEP = 20  # documents that one commit changes, at most
+COMMITS = 50  # whose documents are looked for at once
 SLOWER = 3.0  # times as long as at rest that a question may take while indexing runs
 FINDABLE = 1.0  # seconds after its commit
 SETTLED = 60  # seconds of indexing that are measured, at most
@@ -111,10 +112,12 @@ class History:
 
     generations: list[int] = field(default_factory=lambda: [0])
     held: list[Versions] = field(default_factory=lambda: [{}])
+    times: list[float] = field(default_factory=lambda: [0.0])
     written: int = 0  # documents added, changed and deleted
 
-    def add(self, generation: int, changed: Versions) -> None:
-        """A commit made this generation."""
+    def add(self, committed: float, generation: int, changed: Versions) -> None:
+        """A commit made this generation, at this time."""
+        self.times.append(committed)
         self.written += len(changed)
         self.generations.append(generation)
         held = {name: v for name, v in (dict(self.held[-1]) | dict(changed)).items() if v}
@@ -123,6 +126,11 @@ class History:
     def at(self, generation: int) -> Versions:
         """The documents of a generation; merges make some that change nothing."""
         return self.held[bisect_right(self.generations, generation) - 1]
+
+    def late(self, generation: int, began: float) -> float:
+        """Seconds since the next commit, where a question begun then did not see it yet."""
+        following = bisect_right(self.generations, generation)
+        return max(0.0, began - self.times[following]) if following < len(self.times) else 0.0
 
     def mixed(self, said: Said) -> str:
         """What a reply says that its generation does not hold, or nothing."""
@@ -148,6 +156,7 @@ class Replies:
     asked: int = 0
     said: set[Said] = field(default_factory=set)
     errors: list[str] = field(default_factory=list)
+    last: dict[int, float] = field(default_factory=dict)  # when each generation was last seen
 
 
 def clients(place: str, seed: int, newest: Any, stop: Any, pipe: Connection) -> None:
@@ -174,8 +183,11 @@ def ask_on(ask: Ask, chance: random.Random, newest: Any, stop: Any, replies: Rep
         query, mode, limit = chance.choice(
             [("common", "keyword", 50), (name, "keyword", 5), (f"words of {name}", "hybrid", 10)]
         )
+        began = time.monotonic()
         try:
-            replies.said.add(ask(query, mode, limit))
+            said = ask(query, mode, limit)
+            replies.said.add(said)
+            replies.last[said[0]] = began
         except Exception as error:
             replies.errors.append(repr(error))
         replies.asked += 1
@@ -255,7 +267,7 @@ def serving(home: Path) -> Iterator[str]:
 
 def consistency(name: str, home: Path, place: str, changes: int) -> dict[str, float]:
     """Clients ask while another process writes; their replies are compared afterwards."""
-    fork, history, late = multiprocessing.get_context("fork"), History(), []
+    fork, history = multiprocessing.get_context("fork"), History()
     newest, stop = fork.Value("i", 1), fork.Event()
     pipes = [fork.Pipe(duplex=False) for _ in range(PROCESSES)]
     askers = [
@@ -269,13 +281,9 @@ def consistency(name: str, home: Path, place: str, changes: int) -> dict[str, fl
     for process in (*askers, writer):
         process.start()
     started = time.perf_counter()
-    with asking(place) as (ask,):
-        for committed, generation, changed in iter(here.recv, None):
-            history.add(generation, changed)
-            newest.value = max(int(one.removeprefix("doc")) for one in history.held[-1])
-            while ask(f"doc{newest.value}", "keyword", 5)[0] < generation:
-                pass
-            late.append(time.monotonic() - committed)
+    for committed, generation, changed in iter(here.recv, None):
+        history.add(committed, generation, changed)
+        newest.value = max(int(one.removeprefix("doc")) for one in history.held[-1])
     stop.set()
     seconds = time.perf_counter() - started
     replies = [one for pipe, _ in pipes for one in pipe.recv()]
@@ -288,15 +296,35 @@ def consistency(name: str, home: Path, place: str, changes: int) -> dict[str, fl
         print(f"{name}: {one}", file=sys.stderr)
     return {
         f"{name}: documents written": history.written,
-        f"{name}: commits": len(late),
+        f"{name}: commits": len(history.times) - 1,
         f"{name}: generations seen": len({one[0] for one in said}),
         f"{name}: questions asked": sum(each.asked for each in replies),
         f"{name}: a second": sum(each.asked for each in replies) / seconds,
         f"{name}: distinct replies": len(said),
         f"{name}: errors": len(errors) + (writer.exitcode != 0),
         f"{name}: mixed": len(wrong),
-        f"{name}: found after a commit, s at most": max(late),
+        f"{name}: not yet found after a commit, s at most": max(
+            history.late(generation, began)
+            for each in replies
+            for generation, began in each.last.items()
+        ),
     }
+
+
+def findable(name: str, home: Path, place: str) -> dict[str, float]:
+    """How long after a commit a process that asks for nothing else finds its document."""
+    late = []
+    store = Store(home)
+    indexer = Indexer(store, StandIn())
+    with asking(place) as (ask,):
+        for number in range(COMMITS):
+            indexer.add([Given(f"late{number}", f"late{number} is here")])
+            committed = time.monotonic()
+            while not ask(f"late{number}", "keyword", 1)[2]:
+                pass
+            late.append(time.monotonic() - committed)
+    store.close()
+    return {f"{name}: found after a commit, s at most": max(late)}
 
 
 def fresh(name: str) -> Path:
@@ -367,9 +395,11 @@ def main() -> None:
     figures: dict[str, float] = {}
     home = fresh("engine")
     figures |= consistency("engine", home, str(home), options.changes)
+    figures |= findable("engine", home, str(home))
     home = fresh("http")
     with serving(home) as address:
         figures |= consistency("http", home, address, options.changes)
+        figures |= findable("http", home, address)
     if options.questions:
         figures |= latency(options.questions)
     for name, value in figures.items():

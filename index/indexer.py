@@ -25,7 +25,7 @@ from index.readers import read
 from index.rows import digest
 from index.snapshot import Source
 from index.sources import File, amending, covering, listed, place, register, retag
-from index.store import Store
+from index.store import NotEmbedded, Store
 
 BATCH = 1024  # passages, about, that one commit adds
 LARGEST = 256 << 20  # bytes of a file; a larger one is refused
@@ -271,7 +271,11 @@ class Indexer:
             failures=[*first.failures, *failures],
             removals=[*first.removals, *lost],
         )
-        progress.generation = self.store.apply(changes, self.encoder.identity)
+        try:
+            progress.generation = self.store.apply(changes, self.encoder.identity)
+        except NotEmbedded:  # compacting dropped what no commit had named yet
+            self._embed(drafts, progress, watch)
+            progress.generation = self.store.apply(changes, self.encoder.identity)
         return progress.generation
 
     def _ids(self, failed: Failed) -> list[int]:
@@ -309,6 +313,7 @@ class Indexer:
             uploads = register(db, "uploads", "uploads", "uploads")
             given = register(db, "api", "api", "api")
         made: list[Draft | Failed] = []
+        originals: dict[str, bytes] = {}
         for item in items:
             try:
                 if isinstance(item, Given):
@@ -318,6 +323,7 @@ class Indexer:
                     hash = digest(item.data)
                     one = draft(uploads, item.name, content, hash, self.encoder)
                     self._keep(item.data, hash)
+                    originals[hash] = item.data
                     made.append(replace(one, size=len(item.data)))
             except Unreadable as error:
                 name = item.uri if isinstance(item, Given) else item.name
@@ -326,6 +332,9 @@ class Indexer:
         generation = 0
         if drafts:
             generation = self.commit(drafts, Progress(), lambda progress: None)
+        for hash, data in originals.items():
+            if not (self.store.home / "uploads" / hash).exists():  # compacted before the commit
+                self._keep(data, hash)
             while self.store.merge(QUICK):  # a larger one is left to the next run
                 pass
         with self.store.snapshot() as snapshot:

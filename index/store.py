@@ -37,6 +37,10 @@ FANOUT = 8  # this many segments of about one size become one
 GRACE = 60  # seconds that the files of a merged segment stay for questions under way
 
 
+class NotEmbedded(KhazriError):
+    """The vectors of some passages are not in the embedding store; they can be made again."""
+
+
 class Store:
     """An opened home folder's catalog and indexes."""
 
@@ -181,7 +185,7 @@ class Store:
         try:
             return np.stack([found[key] for key in keys])
         except KeyError:
-            raise KhazriError("Some passages were not embedded before the commit.") from None
+            raise NotEmbedded("Some passages were not embedded before the commit.") from None
 
     def reserve(self) -> int:
         """Make the folder of a new segment, which nobody knows yet; return its id."""

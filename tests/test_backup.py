@@ -107,6 +107,22 @@ def test_what_stays_is_not_embedded_again(home: Home) -> None:
         assert db.execute("SELECT count(*) FROM embeddings").fetchone()[0] == 5
 
 
+def test_what_is_compacted_before_its_commit_is_made_again(home: Home) -> None:
+    apply, done = home.store.apply, []
+
+    def compacting(*arguments, **options):
+        if not done:
+            done.append(compact(home))
+        return apply(*arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(home.store, "apply", compacting)
+        home.indexer.add([Upload("late.txt", b"A late herring.")])
+    assert done
+    assert "A late herring." in words_found(home.store, "herring")
+    assert (home.path / "uploads" / digest(b"A late herring.")).exists()
+
+
 def whole_but_note(home: Home) -> None:
     report = check(home)
     assert (report.catalog, report.derived) == ([], [])

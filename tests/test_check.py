@@ -131,6 +131,7 @@ def test_a_folder_that_is_gone_is_rebuilt(home: Home) -> None:
     shutil.rmtree(home.path / "segments")
     home.close()
     again = Home(home.path)
+    assert len(words_found(again.store, "herring")) == len(TEXTS)
     whole(again)
     again.close()
 
@@ -335,7 +336,7 @@ def test_a_merge_goes_on_without_a_damaged_document(
 
 
 ROWS = {
-    "jobs": "INSERT INTO jobs (kind, arguments, status, created) VALUES ('index', '{}', 'done', '')",
+    "jobs": "INSERT INTO jobs (kind, arguments, status, created) VALUES ('i', '{}', 'done', '')",
     "failures": "INSERT INTO failures VALUES (1, 'bad.pdf', 'empty', 1, 1, '')",
     "removals": "INSERT INTO removals VALUES (1, 'gone.txt', 'hash', '')",
     "deletions": "INSERT INTO deletions VALUES (99999, 1)",

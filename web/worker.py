@@ -12,7 +12,7 @@ from threading import Lock, Thread
 
 log = logging.getLogger("khazri.worker")
 
-NICENESS = 19
+NICENESS = 10
 # Threads that wait for each other while others are served would only burn the time of both.
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 
@@ -84,11 +84,12 @@ def _start(command: Sequence[str]) -> subprocess.Popen[bytes] | None:
 
 
 def _step_back(pid: int) -> None:
-    """Give a process only what others leave, before its first thread, which inherits that."""
+    """Lower a process's priority before its first thread, which inherits that.
+
+    Not to the lowest: under questions without pause it still has to come to an end.
+    """
     try:
-        if hasattr(os, "SCHED_IDLE"):
-            os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
-        elif hasattr(os, "setpriority"):
+        if hasattr(os, "setpriority"):
             os.setpriority(os.PRIO_PROCESS, pid, NICENESS)
     except OSError as error:
         log.warning("the indexing process runs at normal priority: %s", error)

@@ -348,19 +348,19 @@ def latency(questions: int) -> dict[str, float]:
     store = Store(home)
     Indexer(store, StandIn()).index([files], lambda progress: None)
     store.close()
-    chance = random.Random(3)
-    asked = [" ".join(chance.choice(stored).split()[:9]) for _ in range(questions)]
+    asked = _questions(stored)
     with serving(home) as address:
         ask = Http(address)
 
-        def timed(query: str) -> float:
+        def timed() -> float:
+            query = next(asked)
             began = time.perf_counter()
             ask.get("search", q=query)
             return time.perf_counter() - began
 
-        for query in asked[:20]:
-            timed(query)
-        rest = [timed(query) for query in asked]
+        for _ in range(20):
+            timed()
+        rest = [timed() for _ in range(questions)]
         for number in range(600):
             (files / f"new-{number:06}.txt").write_text("\n\n".join(next(every) for _ in range(10)))
         job = ask.get("reindex", method="POST")["id"]
@@ -368,7 +368,7 @@ def latency(questions: int) -> dict[str, float]:
             time.sleep(0.1)  # until the model is at work
         busy, began = [], time.perf_counter()
         while len(busy) < questions or time.perf_counter() - began < SETTLED / 4:
-            busy.append(timed(chance.choice(asked)))
+            busy.append(timed())
             if len(busy) % 20 == 0 and ask.get(f"jobs/{job}")["status"] != "running":
                 break
         state = ask.get(f"jobs/{job}")
@@ -384,6 +384,14 @@ def latency(questions: int) -> dict[str, float]:
         "indexing: passages a second": state["progress"].get("rate", 0.0),
         "indexing / at rest": while_indexing / at_rest,
     }
+
+
+def _questions(texts: Sequence[str]) -> Iterator[str]:
+    """Questions without end, each asked once: the vector of one that was asked is remembered."""
+    chance = random.Random(3)
+    while True:
+        words = chance.choice(texts).split()
+        yield " ".join([*chance.sample(words, min(len(words), 8)), str(chance.randrange(10**6))])
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from safetensors.numpy import save_file
+from safetensors.numpy import save as dump
 
 _DTYPES = {  # as safetensors spells them
     "I64": "<i8",
@@ -28,7 +28,7 @@ _DTYPES = {  # as safetensors spells them
 
 def save(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
     """Write the arrays to a new file."""
-    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path)
+    path.write_bytes(dump({name: np.ascontiguousarray(a) for name, a in arrays.items()}))
 
 
 def load(path: Path) -> dict[str, npt.NDArray[Any]]:
@@ -45,5 +45,5 @@ def load(path: Path) -> dict[str, npt.NDArray[Any]]:
             .reshape(entry["shape"])
             for name, entry in header.items()
         }
-    except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (AttributeError, KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(f"{path} is not a whole array file: {error}") from error

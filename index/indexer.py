@@ -15,7 +15,7 @@ from index.batches import ahead, batches
 from index.changes import Changes, Draft, Failed
 from index.documents import Given, draft, embedding_texts, given_draft
 from index.embeddings import Encoder
-from index.errors import KhazriError, Unreadable
+from index.errors import KhazriError, Unreadable, of_disk
 from index.locks import locked
 from index.plan import Options, Plan, Settled, compare, stamp
 from index.progress import Cancelled as Cancelled
@@ -354,10 +354,13 @@ class Indexer:
     def _keep(self, data: bytes, hash: str) -> None:
         """Keep the original of an upload under a name of our own."""
         folder = self.store.home / "uploads"
-        folder.mkdir(exist_ok=True)
         part = folder / f"{hash}.part"
-        part.write_bytes(data)
-        part.replace(folder / hash)
+        try:
+            folder.mkdir(exist_ok=True)
+            part.write_bytes(data)
+            part.replace(folder / hash)
+        except OSError as error:
+            raise of_disk(error, folder) from error
 
     def find(self, name: str) -> int:
         """The id of the document that a person names by its id, its name or its path.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -124,7 +125,8 @@ def write(folder: Path, entries: Iterable[Entry]) -> Arrays:
             writer.add_document(id=entry.id, text=text, heading=entry.heading, title=entry.title)
         writer.commit(merge=False)
     except BaseException:
-        writer.cancel()
+        with suppress(Exception):  # which may meet the same error again
+            writer.cancel()
         raise
     for lock in folder.glob("*WRITELOCK"):
         lock.unlink()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from index.errors import KhazriError
+from index.errors import KhazriError, of_disk
 
 
 class Busy(KhazriError):
@@ -32,12 +32,11 @@ def locked(path: Path, purpose: str, wait: float = -1) -> Iterator[None]:
         raise Busy(
             f"{path.parent} is being written by {held}. Wait until it is done, or stop it."
         ) from None
-    except PermissionError as error:
-        raise KhazriError(
-            f"{path.parent} can't be written: {error.strerror}. Check its permissions."
-        ) from error
+    except OSError as error:
+        raise of_disk(error, path.parent) from error
     try:
-        note.write_text(f"process {os.getpid()} ({purpose}, since {datetime.now():%H:%M:%S})")
+        with suppress(OSError):  # a note for people, that nothing depends on
+            note.write_text(f"process {os.getpid()} ({purpose}, since {datetime.now():%H:%M:%S})")
         yield
     finally:
         lock.release()

@@ -94,7 +94,7 @@ def drop(db: sqlite3.Connection, broken: Broken) -> None:
 def _compared(db: sqlite3.Connection, table: str, key: str, row: str) -> Iterator[Broken]:
     found = db.execute(
         f'WITH found (k, r) AS (SELECT {key}, {row} FROM "{table}")'
-        " SELECT k, r, row FROM found LEFT JOIN seals ON name = ? AND key = k WHERE r IS NOT row"
+        " SELECT k, r, row FROM found LEFT JOIN seals ON name = ? AND key = +k WHERE r IS NOT row"
         " UNION ALL SELECT key, NULL, row FROM seals WHERE name = ? AND row IS NOT NULL"
         " AND key NOT IN (SELECT k FROM found WHERE k IS NOT NULL)",
         [table, table],

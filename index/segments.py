@@ -11,6 +11,7 @@ import hashlib
 import json
 import logging
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index import arrays, keyword
-from index.errors import KhazriError
+from index.errors import KhazriError, of_disk
 from index.keyword import Entry
 from index.postings import Postings
 from index.vectors import Half, Vectors
@@ -75,8 +76,19 @@ class Segment:
 def build(folder: Path, entries: Sequence[Entry], documents: Sequence[int], rows: Half) -> Files:
     """Write a segment into its empty folder and flush it to the disk; return its files.
 
-    ``entries``, ``documents`` and ``rows`` are parallel, by ascending passage id.
+    ``entries``, ``documents`` and ``rows`` are parallel, by ascending passage id. Raises
+    ``KhazriError``, and then the folder is gone.
     """
+    try:
+        return _build(folder, entries, documents, rows)
+    except BaseException as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise of_disk(error, folder) from error
+        raise
+
+
+def _build(folder: Path, entries: Sequence[Entry], documents: Sequence[int], rows: Half) -> Files:
     (folder / "keyword").mkdir()
     postings = keyword.write(folder / "keyword", entries)
     postings["documents"] = np.asarray(documents, np.int64)
@@ -91,16 +103,20 @@ def build(folder: Path, entries: Sequence[Entry], documents: Sequence[int], rows
 def derive(folder: Path, files: Files, new: Path, ids: Ids, rows: Half) -> Files:
     """Make a segment in the empty folder ``new`` that differs from another in its vectors alone.
 
-    The other files never change, so both segments can own them.
+    The other files never change, so both segments can own them. Raises ``KhazriError``.
     """
-    (new / "keyword").mkdir()
-    for name in files:
-        if name != "vectors.safetensors":
-            os.link(folder / name, new / name)
-    arrays.save(new / "vectors.safetensors", {"ids": np.asarray(ids), "rows": rows})
-    made = {**files, "vectors.safetensors": _summed(new / "vectors.safetensors")}
-    for path in [new / "keyword", new, new.parent]:
-        _flush(path)
+    try:
+        (new / "keyword").mkdir()
+        for name in files:
+            if name != "vectors.safetensors":
+                os.link(folder / name, new / name)
+        arrays.save(new / "vectors.safetensors", {"ids": np.asarray(ids), "rows": rows})
+        made = {**files, "vectors.safetensors": _summed(new / "vectors.safetensors")}
+        for path in [new / "keyword", new, new.parent]:
+            _flush(path)
+    except OSError as error:
+        shutil.rmtree(new, ignore_errors=True)
+        raise of_disk(error, new) from error
     return made
 
 

@@ -24,7 +24,7 @@ import numpy.typing as npt
 from index.catalog import Catalog
 from index.changes import Changes, Draft
 from index.embeddings import EmbeddingStore, Encoder, Half
-from index.errors import KhazriError
+from index.errors import KhazriError, of_disk
 from index.keyword import ANALYZER, Entry
 from index.locks import Busy, locked
 from index.rows import Rows
@@ -196,6 +196,8 @@ class Store:
                 self.folder(id).mkdir()
             except FileExistsError:
                 id += 1
+            except OSError as error:
+                raise of_disk(error, self.home) from error
             else:
                 return id
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from itertools import zip_longest
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from index import embeddings
 from index.changes import Changes, Draft
@@ -25,6 +27,10 @@ from index.store import Store
 from index.values import Block, Span, embedding_text
 from search.engine import Engine
 from search.results import Answer
+
+# How long an example takes depends on the machine; on a clean checkout they are the same each time.
+settings.register_profile("khazri", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("khazri")
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "samples"

@@ -79,13 +79,20 @@ def opened(ctx: click.Context) -> Iterator[Home]:
         home.close()
 
 
+def engine_over(home: Home) -> Engine:
+    """The engine over a home, as its settings want it."""
+    from search.engine import Engine
+
+    chosen = home.settings
+    return Engine(home.store, home.encoder, chosen.fusion, chosen.semantic_weight)
+
+
 @contextmanager
 def engine(ctx: click.Context) -> Iterator[Engine]:
     """The engine over the home that the command names."""
-    from search.engine import Engine
 
     with opened(ctx) as home:
-        yield Engine(home.store, home.encoder, weight=home.settings.semantic_weight)
+        yield engine_over(home)
 
 
 @main.command()
@@ -391,13 +398,12 @@ def watch(ctx: click.Context, until_eof: bool) -> None:
 @click.pass_context
 def serve(ctx: click.Context, host: str | None, port: int | None, watch: bool) -> None:
     """Serve the web page and the JSON routes."""
-    from search.engine import Engine
     from web.app import create_app
     from web.app import serve as run
 
     with opened(ctx) as home:
         settings = home.settings
-        app = create_app(home, Engine(home.store, home.encoder, weight=settings.semantic_weight))
+        app = create_app(home, engine_over(home))
         with watcher(home.path) if watch else nullcontext(), patrol(home):
             run(app, host or settings.host, settings.port if port is None else port)
 

@@ -8,14 +8,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from index.embeddings import DEFAULT_MODEL
 from index.errors import KhazriError
 
 
-def _text(default: str) -> Any:
-    return field(default=default, metadata={"expected": "text"})
+def _text(default: str, *others: str) -> Any:
+    """A text; where ``others`` are given, the default or one of them."""
+    if not others:
+        return field(default=default, metadata={"expected": "text"})
+    choices = (default, *others)
+    expected = " or ".join(f'"{choice}"' for choice in choices)
+    return field(default=default, metadata={"expected": expected, "choices": choices})
 
 
 def _number(default: float, least: float, most: float | None = None) -> Any:
@@ -33,7 +38,8 @@ class Settings:
     """The settings of a home, each with its default."""
 
     model: str = _text(DEFAULT_MODEL)  # a sentence-transformers model: a folder, or on the hub
-    semantic_weight: float = _number(0.8, 0, 1)  # of the semantic leg in the fusion
+    fusion: Literal["convex", "reciprocal"] = _text("convex", "reciprocal")
+    semantic_weight: float = _number(0.8, 0, 1)  # of the semantic leg in the convex fusion
     host: str = _text("127.0.0.1")
     port: int = _number(8000, 0, 65535)
     watch_interval: float = _number(60.0, 1)  # seconds between looks where no event comes
@@ -74,6 +80,8 @@ def parse(values: Mapping[str, Any], origin: str) -> Settings:
 
 
 def _fits(value: Any, default: Any, rule: Mapping[str, Any]) -> bool:
+    if "choices" in rule:
+        return value in rule["choices"]
     if isinstance(default, str):
         return isinstance(value, str) and bool(value.strip())
     kinds = int if isinstance(default, int) else (int, float)

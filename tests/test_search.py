@@ -10,12 +10,13 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from conftest import CheapEncoder, commit, drafted
+from conftest import CheapEncoder, commit, drafted, quiet
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from index.changes import Changes
 from index.errors import KhazriError
+from index.indexer import Indexer
 from index.keyword import terms
 from index.store import Store
 from search.engine import DEPTH, Engine
@@ -396,3 +397,14 @@ def test_a_new_commit_is_seen_by_the_next_question(engine: Engine, store: Store)
 def test_meaning_is_found_without_a_word_in_common(sample_engine: Engine) -> None:
     found = sample_engine.search("price of public transport", mode="semantic", limit=5)
     assert any("metro" in Path(uri).name for uri in uris(found))
+
+
+def test_reciprocal_rank_fusion_can_be_chosen(
+    store: Store, cheap: CheapEncoder, indexer: Indexer, write
+) -> None:
+    """The scores are sums of reciprocal ranks; the settings of a home choose it."""
+    folder = write("a.txt", "Herring are landed in the harbour every morning.").parent
+    write("b.txt", "The lighthouse was built of granite in two summers.")
+    indexer.index([folder], quiet)
+    found = Engine(store, cheap, "reciprocal").search("herring in the harbour")
+    assert found.results[0].score == pytest.approx(1 / 61 + 1 / 61)

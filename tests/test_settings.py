@@ -49,6 +49,7 @@ def test_an_unknown_setting_is_refused_with_the_nearest_name(wrong: str, near: s
         ({"port": 65536}, "from 0 to 65535"),
         ({"host": 1}, "'host' must be text, not 1"),
         ({"model": " "}, "'model' must be text"),
+        ({"fusion": "sum"}, '\'fusion\' must be "convex" or "reciprocal", not "sum"'),
         ({"deletion_share": 50}, "'deletion_share' must be a number from 0 to 1, not 50"),
         ({"semantic_weight": float("nan")}, "'semantic_weight' must be a number"),
         ({"watch_interval": 0}, "'watch_interval' must be a number of at least 1"),

@@ -26,6 +26,7 @@ from typing import Any
 from index import seals
 from index.catalog import Catalog, connect, explained
 from index.check import fault, named, structure
+from index.disk import file_hash, flush
 from index.embeddings import Encoder
 from index.errors import KhazriError
 from index.locks import locked
@@ -66,9 +67,9 @@ def backup(home: Path, file: Path) -> Manifest:
                     archive.write(path, name)
                 archive.writestr(MANIFEST, _dump(manifest))
             part.chmod(0o600)
-            _flush(part)
+            flush(part)
             part.replace(file)
-            _flush(file.parent)
+            flush(file.parent)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
     return manifest
@@ -102,7 +103,7 @@ def _gather(home: Path, folder: Path) -> tuple[Manifest, dict[str, Path]]:
             paths[f"uploads/{hash}"] = home / "uploads" / hash
     if (home / "khazri.toml").is_file():
         paths["khazri.toml"] = home / "khazri.toml"
-    members = {name: (path.stat().st_size, _hash(path)) for name, path in paths.items()}
+    members = {name: (path.stat().st_size, file_hash(path)) for name, path in paths.items()}
     return Manifest(generation, members), paths
 
 
@@ -208,7 +209,7 @@ def _switch(aside: Path, home: Path, names: list[str]) -> None:
         if name.startswith("uploads/") or name == "khazri.toml":
             (aside / name).replace(home / name)
     for folder in (home / "segments", home / "uploads", home):
-        _flush(folder)
+        flush(folder)
     if (aside / EMBEDDINGS).exists():
         _overwrite(aside / EMBEDDINGS, home / EMBEDDINGS)
     _overwrite(aside / CATALOG, home / CATALOG)
@@ -227,9 +228,9 @@ def _overwrite(source: Path, target: Path) -> None:
     except sqlite3.DatabaseError:
         for end in ("-wal", "-shm"):  # which would be taken for the new file's
             target.with_name(target.name + end).unlink(missing_ok=True)
-        _flush(source)
+        flush(source)
         source.replace(target)
-        _flush(target.parent)
+        flush(target.parent)
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -308,16 +309,3 @@ def _writing(folder: Path) -> Iterator[None]:
             f"{folder} can't be written: {error.strerror or error}. Nothing was changed; check"
             " the disk's space and the folder's permissions."
         ) from error
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

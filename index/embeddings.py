@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.catalog import connect, explained
+from index.disk import file_hash
 from index.errors import KhazriError
 
 if TYPE_CHECKING:
@@ -75,9 +76,7 @@ class Encoder:
         for name in ("model.safetensors", "pytorch_model.bin"):
             weights = Path(self.path) / name
             if weights.is_file():
-                with weights.open("rb") as file:
-                    digest = hashlib.file_digest(file, "sha256").hexdigest()
-                return f"{self.name}@{digest[:16]}"
+                return f"{self.name}@{file_hash(weights)[:16]}"
         return self.name
 
     @cached_property

@@ -13,9 +13,10 @@ from pathlib import Path
 
 from index.batches import ahead, batches
 from index.changes import Changes, Draft, Failed
+from index.disk import of_disk
 from index.documents import Given, draft, embedding_texts, given_draft
 from index.embeddings import Encoder
-from index.errors import KhazriError, Unreadable, of_disk
+from index.errors import KhazriError, Unreadable
 from index.locks import locked
 from index.plan import Options, Plan, Settled, compare, stamp
 from index.progress import Cancelled as Cancelled

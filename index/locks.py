@@ -10,7 +10,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from index.errors import KhazriError, of_disk
+from index.disk import of_disk
+from index.errors import KhazriError
 
 
 class Busy(KhazriError):

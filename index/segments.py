@@ -7,7 +7,6 @@ last byte is on the disk; the catalog also keeps the size and the SHA-256 of eac
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
@@ -21,7 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from index import arrays, keyword
-from index.errors import KhazriError, of_disk
+from index.disk import file_hash, flush, of_disk
+from index.errors import KhazriError
 from index.keyword import Entry
 from index.postings import Postings
 from index.vectors import Half, Vectors
@@ -96,7 +96,7 @@ def _build(folder: Path, entries: Sequence[Entry], documents: Sequence[int], row
     arrays.save(folder / "vectors.safetensors", {"ids": postings["ids"], "rows": rows})
     files = {str(p.relative_to(folder)): _summed(p) for p in _files(folder)}
     for path in [folder / "keyword", folder, folder.parent]:
-        _flush(path)
+        flush(path)
     return files
 
 
@@ -113,7 +113,7 @@ def derive(folder: Path, files: Files, new: Path, ids: Ids, rows: Half) -> Files
         arrays.save(new / "vectors.safetensors", {"ids": np.asarray(ids), "rows": rows})
         made = {**files, "vectors.safetensors": _summed(new / "vectors.safetensors")}
         for path in [new / "keyword", new, new.parent]:
-            _flush(path)
+            flush(path)
     except OSError as error:
         shutil.rmtree(new, ignore_errors=True)
         raise of_disk(error, new) from error
@@ -154,7 +154,7 @@ def verify(folder: Path, files: Files) -> list[str]:
         path = folder / name
         if not path.is_file():
             wrong.append(f"{path} is missing")
-        elif _hash(path) != digest:
+        elif file_hash(path) != digest:
             wrong.append(f"{path} is not what was written")
     return wrong
 
@@ -164,18 +164,5 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _summed(path: Path) -> tuple[int, str]:
-    _flush(path)
-    return path.stat().st_size, _hash(path)
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    flush(path)
+    return path.stat().st_size, file_hash(path)

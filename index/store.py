@@ -23,8 +23,9 @@ import numpy.typing as npt
 
 from index.catalog import Catalog
 from index.changes import Changes, Draft
+from index.disk import of_disk
 from index.embeddings import EmbeddingStore, Encoder, Half
-from index.errors import KhazriError, of_disk
+from index.errors import KhazriError
 from index.keyword import ANALYZER, Entry
 from index.locks import Busy, locked
 from index.rows import Rows

@@ -364,7 +364,7 @@ def test_each_file_of_an_upload_has_its_outcome(client: FlaskClient) -> None:
         ("picture.txt", b"\x89PNG\r\n\x1a\n\0\0\0"),
     )
     assert reply.status_code == 200
-    good, empty, binary = reply.json["documents"]  # type: ignore[index]
+    good, empty, binary = reply.json["documents"]
     assert (good["uri"], good["stored"], good["reason"]) == ("heron.md", True, "")
     assert (empty["uri"], empty["stored"], empty["id"]) == ("empty.txt", False, None)
     assert "empty" in empty["reason"]
@@ -381,7 +381,7 @@ def test_a_removed_document_is_gone(client: FlaskClient) -> None:
     assert reply.status_code == 200
     found = get(client, "/search", q="granary concert", mode="keyword")
     assert found["total"] == 0
-    assert found["generation"] >= reply.json["generation"]  # type: ignore[index]
+    assert found["generation"] >= reply.json["generation"]
     problem(client.delete(path), 404)
     problem(client.get(path), 404)
 

@@ -14,10 +14,8 @@ from __future__ import annotations
 
 import argparse
 import gc
-import gzip
 import json
 import os
-import random
 import shutil
 import subprocess
 import sys
@@ -29,6 +27,7 @@ from statistics import mean, median
 from typing import Any
 
 from stand_in import StandIn
+from texts import paragraphs
 
 from index.changes import Changes, Draft
 from index.documents import Given, embedding_texts
@@ -39,30 +38,12 @@ from index.sources import register
 from index.store import Store
 from index.values import Block, Span, embedding_text
 
-DATA = Path(os.environ.get("KHAZRI_DATA", "../shared/data"))
 WORK = Path("build/bench/growth")
 PARAGRAPHS = 5  # of a document
 BATCH = 5_000  # passages of a commit while a home is built
 ADDITIONS = 200
 ALLOWED = 1.5  # what an addition to the large home may cost, of one to the small home
 UNCHANGED = 5.0  # seconds
-
-
-def paragraphs() -> Iterator[str]:
-    """Paragraphs of English, without end where they are made of the samples."""
-    scale = DATA / "scale" / "win32-docs-paragraphs" / "corpus.jsonl.gz"
-    if scale.is_file():
-        with gzip.open(scale, "rt", encoding="utf-8") as file:
-            for line in file:
-                yield " ".join(json.loads(line)["text"].split())
-        return
-    words = " ".join(p.read_text() for p in sorted(Path("samples").glob("*.txt"))).split()
-    chance = random.Random(1)
-    while True:
-        start = chance.randrange(len(words) - 80)
-        piece = words[start : start + 44]
-        chance.shuffle(piece)
-        yield " ".join(piece).capitalize() + "."
 
 
 def documents() -> Iterator[list[str]]:

@@ -34,8 +34,8 @@ from statistics import quantiles
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from growth import paragraphs
 from stand_in import StandIn
+from texts import paragraphs
 
 from index.changes import Changes
 from index.documents import Given, given_draft

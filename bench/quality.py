@@ -11,18 +11,18 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import random
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from texts import DATA
+
 from index.home import Home
 from search.engine import Engine
 from search.results import Mode
 
-DATA = Path(os.environ.get("KHAZRI_DATA", "../shared/data"))
 HOMES = Path("build/bench")
 MODES: tuple[Mode, ...] = ("keyword", "semantic", "hybrid")
 DEEP = 60  # passages that are read to find ten documents
@@ -92,6 +92,8 @@ def main() -> None:
     figures: dict[str, dict[str, dict[str, float]]] = {}
     for name in options.collections:
         folder = options.data / "retrieval" / name
+        if not folder.is_dir():
+            raise SystemExit(f"{folder} is not there; say where the data is with KHAZRI_DATA")
         wanted = judgements(folder / "qrels" / "test.tsv")
         texts = {q["_id"]: q["text"] for q in lines(folder / "queries.jsonl") if q["_id"] in wanted}
         if options.questions and options.questions < len(texts):

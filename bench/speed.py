@@ -11,58 +11,42 @@ question: hybrid search against encoding it alone. Both ratios are of one run; t
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
-import os
 import random
 import shutil
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
+import texts
 from sentence_transformers import SentenceTransformer
 
 from index.home import Home
 from index.keyword import terms
 from search.engine import Engine
 
-DATA = Path(os.environ.get("KHAZRI_DATA", "../shared/data"))
 WORK = Path("build/bench/speed")
 FILE = 10  # paragraphs of a file
 
 
-def paragraphs(count: int) -> list[str]:
+def distinct(count: int) -> list[str]:
     """Distinct paragraphs of 25 to 150 words."""
-    found = dict.fromkeys(p for p in _texts() if 25 <= len(p.split()) <= 150)
-    chosen = list(found)[:count]
-    if len(chosen) < count:
-        raise SystemExit(f"only {len(chosen)} paragraphs are there; ask for fewer")
-    return chosen
+    found: dict[str, None] = {}
+    for one in texts.paragraphs():  # which may have no end
+        if 25 <= len(one.split()) <= 150:
+            found[one] = None
+        if len(found) == count:
+            return list(found)
+    raise SystemExit(f"only {len(found)} paragraphs are there; ask for fewer")
 
 
-def _texts() -> Iterator[str]:
-    scale = DATA / "scale" / "win32-docs-paragraphs" / "corpus.jsonl.gz"
-    if scale.is_file():
-        with gzip.open(scale, "rt", encoding="utf-8") as file:
-            for line in file:
-                yield " ".join(json.loads(line)["text"].split())
-        return
-    words = " ".join(p.read_text() for p in sorted(Path("samples").glob("*.txt"))).split()
-    chance = random.Random(1)
-    while True:
-        start = chance.randrange(len(words) - 80)
-        piece = words[start : start + 62]
-        chance.shuffle(piece)
-        yield " ".join(piece).capitalize() + "."
-
-
-def write_files(texts: list[str], folder: Path) -> None:
+def write_files(stored: list[str], folder: Path) -> None:
     """One text file for each ten paragraphs."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    for start in range(0, len(texts), FILE):
-        (folder / f"{start:07}.txt").write_text("\n\n".join(texts[start : start + FILE]))
+    for start in range(0, len(stored), FILE):
+        (folder / f"{start:07}.txt").write_text("\n\n".join(stored[start : start + FILE]))
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -79,8 +63,8 @@ def main() -> None:
     parser.add_argument("--stock", type=int, default=2000, help="passages for stock encode")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    texts = paragraphs(options.passages)
-    write_files(texts, WORK / "files")
+    chosen = distinct(options.passages)
+    write_files(chosen, WORK / "files")
     shutil.rmtree(WORK / "home", ignore_errors=True)
     home = Home(WORK / "home")
     home.encoder.load()

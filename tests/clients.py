@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from index.documents import Given
 from index.home import Home
 from search.engine import Engine
-from web import create_app
+from web.app import create_app
 from web.worker import Worker
 
 ROOT = Path(__file__).parent.parent

@@ -26,8 +26,8 @@ OWNED = {  # a library, and all the files that may know it
     "safetensors": {"index/arrays.py"},
     "sentencex": {"index/sentences.py"},
     "filelock": {"index/locks.py"},
-    "click": {"khazri.py"},
-    "rich": {"khazri.py"},
+    "click": {"khazri.py", "web/terminal.py"},
+    "rich": {"web/terminal.py"},
 }
 WEB_ONLY = {"flask", "flask_openapi3", "werkzeug", "jinja2", "waitress"}
 

@@ -21,7 +21,7 @@ from selenium.webdriver.remote.webdriver import WebDriver
 from index.errors import KhazriError
 from index.home import Home
 from search.engine import Engine
-from web import create_app, serve
+from web.app import create_app, serve
 
 REQUIRED = os.environ.get("KHAZRI_BROWSER") == "required"
 QUESTION = "What did it cost to build the Harbour Line?"

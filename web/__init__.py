@@ -1,5 +1,1 @@
-"""What is shown: the JSON interface and the pages, over one home and one engine."""
-
-from web.app import create_app, serve
-
-__all__ = ["create_app", "serve"]
+"""What is shown: the JSON interface, the pages and the terminal, over one home and one engine."""

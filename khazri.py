@@ -12,10 +12,21 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from web.terminal import bar, both, print_json, show_answer, show_found, show_plan, summary
+from web.terminal import (
+    bar,
+    both,
+    counted,
+    print_json,
+    show_answer,
+    show_evaluation,
+    show_found,
+    show_plan,
+    summary,
+)
 
 if TYPE_CHECKING:
     from index.home import Home
+    from index.settings import Settings
     from search.engine import Engine
 
 MODES = click.Choice(["hybrid", "keyword", "semantic"])
@@ -76,12 +87,21 @@ def opened(ctx: click.Context) -> Iterator[Home]:
         home.close()
 
 
-def engine_over(home: Home) -> Engine:
-    """The engine over a home, as its settings want it."""
+def engine_over(home: Home, settings: Settings | None = None) -> Engine:
+    """The engine over a home, as its settings want it, or others."""
     from search.engine import Engine
+    from search.reader import Reader
 
-    chosen = home.settings
-    return Engine(home.store, home.encoder, chosen.fusion, chosen.semantic_weight)
+    chosen = settings or home.settings
+    return Engine(
+        home.store,
+        home.encoder,
+        chosen.fusion,
+        chosen.semantic_weight,
+        reader=None if chosen.reader == "none" else Reader(chosen.reader),
+        read=chosen.read,
+        threshold=chosen.threshold,
+    )
 
 
 @contextmanager
@@ -191,6 +211,44 @@ def search(
                 click.echo(SearchReply.of(found).model_dump_json())
             else:
                 show_found(found)
+
+
+@main.command("eval")
+@click.argument("questions", type=Place(path_type=Path))
+@click.option(
+    "--against",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Compare with other settings, for example: 'semantic_weight=0.5'. May be repeated.",
+)
+@click.option("--tune", "tuned", is_flag=True, help="Fit the fusion weight and the threshold.")
+@click.option("--failures", "worst", default=10, show_default=True, type=click.IntRange(0))
+@as_json
+@click.pass_context
+def evaluate(
+    ctx: click.Context,
+    questions: Path,
+    against: tuple[str, ...],
+    tuned: bool,
+    worst: int,
+    as_json: bool,
+) -> None:
+    """Measure how well QUESTIONS, a JSON lines file, are answered."""
+    from search.comparison import changed
+    from search.evaluation import evaluate, failures
+    from search.judgements import read
+    from search.tuning import tune
+
+    judged = read(questions)
+    with opened(ctx) as home:
+        others = changed(home.settings, against)
+        asked = engine_over(home)
+        outcomes = evaluate(asked, counted(judged, "Asking"))
+        other = None
+        if against:
+            other = evaluate(engine_over(home, others), counted(judged, "Asking again"))
+        tunings = tune(asked, outcomes, home.settings) if tuned else ()
+    show_evaluation(outcomes, failures(outcomes)[:worst], other, tunings, as_json)
 
 
 @main.command()

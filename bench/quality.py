@@ -51,9 +51,9 @@ def ndcg(ranking: Sequence[str], wanted: Mapping[str, int], k: int = 10) -> floa
     return sum(gains) / sum(grade / math.log2(place + 2) for place, grade in enumerate(best))
 
 
-def documents(engine: Engine, question: str, mode: Mode) -> list[str]:
+def documents(engine: Engine, question: str, mode: Mode, *, read: bool = False) -> list[str]:
     """The names of the ten best documents."""
-    found = engine.search(question, limit=DEEP, mode=mode)
+    found = engine.search(question, limit=DEEP, mode=mode, read=read)
     return list(dict.fromkeys(result.passage.document.uri for result in found.results))[:10]
 
 

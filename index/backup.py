@@ -38,7 +38,10 @@ log = logging.getLogger("khazri.backup")
 FORMAT = 1
 WAIT = 10.0  # seconds that a restore waits for those who write
 MANIFEST, CATALOG, EMBEDDINGS = "manifest.json", "catalog.db", "embeddings.db"
-_MEMBER = re.compile(r"manifest\.json|catalog\.db|embeddings\.db|khazri\.toml|uploads/[0-9a-f]{64}")
+OWN = ("khazri.toml", "questions.jsonl")  # what a person writes: settings, questions for testing
+_MEMBER = re.compile(
+    r"manifest\.json|catalog\.db|embeddings\.db|khazri\.toml|questions\.jsonl|uploads/[0-9a-f]{64}"
+)
 _NUMBERED = ("passages", "segments", "documents", "sources", "jobs")
 
 
@@ -101,8 +104,9 @@ def _gather(home: Path, folder: Path) -> tuple[Manifest, dict[str, Path]]:
     for (hash,) in hashes:
         if (home / "uploads" / hash).is_file():
             paths[f"uploads/{hash}"] = home / "uploads" / hash
-    if (home / "khazri.toml").is_file():
-        paths["khazri.toml"] = home / "khazri.toml"
+    for name in OWN:
+        if (home / name).is_file():  # copied first: it may be written to meanwhile
+            paths[name] = Path(shutil.copyfile(home / name, folder / name))
     members = {name: (path.stat().st_size, file_hash(path)) for name, path in paths.items()}
     return Manifest(generation, members), paths
 
@@ -206,7 +210,7 @@ def _switch(aside: Path, home: Path, names: list[str]) -> None:
     for folder in (aside / "segments").iterdir():
         folder.rename(home / "segments" / folder.name)
     for name in names:
-        if name.startswith("uploads/") or name == "khazri.toml":
+        if name.startswith("uploads/") or name in OWN:
             (aside / name).replace(home / name)
     for folder in (home / "segments", home / "uploads", home):
         flush(folder)

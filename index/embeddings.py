@@ -116,7 +116,7 @@ class Encoder:
     def encode(self, texts: Sequence[str], batch: int = 32) -> Half:
         """Unit vectors of the texts, in half precision: shape ``(texts, dimensions)``."""
         model = self._model
-        with _precision():
+        with precision():
             rows = model.encode(
                 list(texts),
                 batch_size=batch,
@@ -144,7 +144,7 @@ def _load(path: str, name: str) -> Any:
         ) from error
 
 
-def _precision() -> Any:
+def precision() -> Any:
     """bfloat16 where the processor multiplies it faster than float32, else nothing."""
     import torch
 

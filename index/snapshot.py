@@ -294,6 +294,24 @@ class Snapshot:
         )
         return total.fetchone()[0], [_document(row) for row in rows]
 
+    def changed(self, id: int) -> str | None:
+        """When a document last changed, ISO 8601; None where there is none with this id."""
+        row = self._db.execute("SELECT changed FROM documents WHERE id = ?", [id]).fetchone()
+        return str(row[0]) if row else None
+
+    def had(self, id: int) -> bool:
+        """Whether there is, or ever was, a document with this id."""
+        row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'documents'")
+        return 1 <= id <= (row.fetchone() or (0,))[0]
+
+    def removed(self, uri: str) -> str | None:
+        """When a person removed the document of this name, ISO 8601; None where none is known.
+
+        Only the name is remembered, not the id; nor that a file went and its document with it.
+        """
+        rows = self._db.execute("SELECT removed FROM removals WHERE uri = ?", [uri]).fetchall()
+        return str(rows[0][0]) if len(rows) == 1 else None  # more: of several sources
+
     def text(self, id: int) -> tuple[str, tuple[Block, ...]]:
         """A document's text, verified, and its blocks. Raises ``KhazriError`` for an unknown id."""
         row = self._db.execute(

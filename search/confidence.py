@@ -6,13 +6,13 @@ prints how well these and the fitted ones tell questions that a collection answe
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from math import exp, log
 
 from index.keyword import terms, words
 from index.values import Passage
-from search.quotes import Sentence, share
+from search.quotes import share
 
 THRESHOLD = 0.5  # at least this likely, and the answer is given
 
@@ -45,7 +45,10 @@ _EXPENDABLE_WEIGHT = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """What the probability is computed from; all lie between 0 and 1, cosines from -1."""
+    """What the probability is computed from: shares from 0 to 1, cosines from -1 to 1.
+
+    ``reader`` is the best log-odds that the reader gave; None where there was none.
+    """
 
     passage_cosine: float
     sentence_cosine: float
@@ -53,12 +56,16 @@ class Features:
     sentence_share: float
     unknown: float
     names_missing: float
+    reader: float | None = None
 
 
 # Near what tools/fit_confidence.py fits, and on the strict side of it: a question with a word
 # that no passage holds should be refused sooner than answered beside the point.
 INTERCEPT = -5.5
-WEIGHTS = Features(3.0, 3.0, 4.0, 1.0, -3.0, -2.5)
+WEIGHTS = Features(3.0, 3.0, 4.0, 1.0, -3.0, -2.5, 0.0)
+# As that tool fits them where passages are read; the reader tells more than all the others.
+READ_INTERCEPT = -2.0
+READ_WEIGHTS = Features(1.0, 0.0, 1.0, 1.0, -3.0, -1.0, 0.5)
 
 
 def expendable(term: str) -> bool:
@@ -80,28 +87,36 @@ def features(
     weights: Mapping[str, float],
     frequencies: Mapping[str, int],
     cosine: float,
-    sentences: Sequence[Sentence],
+    passage: Passage,
+    sentence_share: float,
+    *,
+    sentence_cosine: float = 0.0,
+    reader: float | None = None,
 ) -> Features:
-    """The features of a question and its best sentences (at least one), best first."""
-    best = sentences[0]
-    around = _whole(best.passage)
+    """The features of a question, and of the passage and sentence that answer it best."""
+    around = _whole(passage)
     total = sum(weights.values()) or 1.0
     names = _names(question)
     held = {word.term for word in words(around)}
     return Features(
         passage_cosine=cosine,
-        sentence_cosine=max(s.cosine for s in sentences),
+        sentence_cosine=sentence_cosine,
         passage_share=share(weights, around),
-        sentence_share=best.shared,
+        sentence_share=sentence_share,
         unknown=sum(w for term, w in weights.items() if not frequencies[term]) / total,
         names_missing=len(names - held) / len(names) if names else 0.0,
+        reader=reader,
     )
 
 
 def probability(found: Features) -> float:
     """The probability that the question is answered."""
-    score = INTERCEPT + sum(w * x for w, x in zip(astuple(WEIGHTS), astuple(found), strict=True))
-    return 1 / (1 + exp(-score))
+    read = found.reader is not None
+    weights = READ_WEIGHTS if read else WEIGHTS
+    score = READ_INTERCEPT if read else INTERCEPT
+    for weight, value in zip(astuple(weights), astuple(found), strict=True):
+        score += weight * (value or 0.0)
+    return 1 / (1 + exp(-max(-50.0, min(50.0, score))))
 
 
 def _whole(passage: Passage) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import chain
 from typing import Literal
 
 import numpy as np
@@ -16,11 +17,14 @@ from index.errors import KhazriError
 from index.keyword import terms, words
 from index.snapshot import Selection, Snapshot
 from index.store import Store
-from index.values import Filter, Hit
+from index.values import Filter, Hit, Passage
 from search.answers import READ, compose
-from search.fusion import SEMANTIC, convex, reciprocal_rank
-from search.question import LONGEST, Question, parse
-from search.results import Answer, Found, Mode, Order, Rank, Result, Why
+from search.confidence import THRESHOLD
+from search.fusion import SEMANTIC, answering, convex, reciprocal_rank
+from search.question import LONGEST, Question, parse, parts
+from search.quotes import most_shared
+from search.reader import Reader, Reading
+from search.results import Answer, Found, Matched, Mode, Order, Rank, Result, Why
 
 DEPTH = 300  # passages that each leg proposes
 
@@ -36,23 +40,42 @@ class Ranked:
     keyword: dict[int, Rank]
     semantic: dict[int, Rank]
     total: int
+    readings: tuple[tuple[Reading, ...], ...] = ()  # for each part of the question, of the first
 
 
 class Engine:
     """Answers from a store. One engine serves any number of threads."""
 
     def __init__(
-        self, store: Store, encoder: Encoder, fusion: Fusion = "convex", weight: float = SEMANTIC
+        self,
+        store: Store,
+        encoder: Encoder,
+        fusion: Fusion = "convex",
+        weight: float = SEMANTIC,
+        *,
+        reader: Reader | None = None,
+        read: int = READ,
+        threshold: float = THRESHOLD,
     ) -> None:
-        """``weight`` is the semantic leg's share in the convex fusion, from 0 to 1."""
+        """``weight`` is the semantic leg's share in the convex fusion, from 0 to 1.
+
+        ``reader`` reads the best ``read`` passages of a question; None leaves quotes to be chosen
+        by sentence. An answer is given from the probability ``threshold`` on.
+        """
         self.store = store
         self.encoder = encoder
         self.fusion = fusion
         self.weight = weight
+        self.reader = reader
+        self.read = read
+        self.threshold = threshold
         # A page asks twice, for results and for an answer, and people page on.
         self._vector: Callable[[Encoder, str], Half] = lru_cache(maxsize=256)(
             lambda encoder, text: encoder.encode([text])[0]
         )
+        self._readings: Callable[[str, tuple[Passage, ...]], tuple[Reading, ...]] = lru_cache(
+            maxsize=256
+        )(lambda question, passages: reader.read(question, passages) if reader else ())
 
     def search(
         self,
@@ -63,8 +86,12 @@ class Engine:
         mode: Mode = "hybrid",
         filter: str = "",
         order: Order = "relevance",
+        read: bool = False,
     ) -> Found:
-        """Find passages. Raises ``KhazriError`` when nothing is asked or too much."""
+        """Find passages. Raises ``KhazriError`` when nothing is asked or too much.
+
+        With ``read`` the reader takes part in the order of the first few, which costs time.
+        """
         started = time.perf_counter()
         question = ask(query, filter)
         with self.asked(question.text, mode) as (snapshot, vector):
@@ -73,6 +100,8 @@ class Engine:
             ranked = self.rank(snapshot, question.text, vector, selection, mode, depth)
             if order == "date":
                 ranked = _by_date(snapshot, ranked)
+            elif read and mode == "hybrid":
+                ranked = self.reread(snapshot, question.text, ranked)
             results = explain(snapshot, question.text, ranked, offset, limit)
         return Found(
             query,
@@ -94,8 +123,17 @@ class Engine:
         with self.asked(asked.text) as (snapshot, vector):
             asked, selection = narrowed(snapshot, asked)
             ranked = self.rank(snapshot, asked.text, vector, selection, "hybrid", limit)
+            ranked = self.reread(snapshot, asked.text, ranked)
             results = explain(snapshot, asked.text, ranked, 0, max(limit, READ))
-            reply = compose(snapshot, self.encoder, asked.text, vector, results)
+            reply = compose(
+                snapshot,
+                self.encoder,
+                asked.text,
+                vector,
+                results,
+                ranked.readings,
+                self.threshold,
+            )
         return Answer(
             question,
             bool(reply.citations),
@@ -104,7 +142,7 @@ class Engine:
             tuple(results[:limit]),
             reply.reason,
             reply.confidence,
-            asked.notes,
+            asked.notes + reply.notes,
             snapshot.generation,
             _since(started),
         )
@@ -199,6 +237,28 @@ class Engine:
             len(ids),
         )
 
+    def reread(self, snapshot: Snapshot, text: str, ranked: Ranked) -> Ranked:
+        """The same candidates, the first few of them ordered by what the reader finds in them too.
+
+        Nothing is read without a reader, or where one of them is in a language it has not learnt.
+        """
+        passages = tuple(snapshot.fetch(ranked.ids[: self.read])) if text and self.reader else ()
+        if not passages or not all(self._reads(passage) for passage in passages):
+            return ranked
+        readings = [self._readings(part, passages) for part in parts(text)]
+        best = np.array([max(r.score for r in of) for of in zip(*readings, strict=True)])
+        scores = np.array(ranked.scores[: len(passages)]) + answering(best)
+        order = np.argsort(-scores, kind="stable")
+        return replace(
+            ranked,
+            ids=tuple(ranked.ids[i] for i in order) + ranked.ids[len(order) :],
+            scores=tuple(float(scores[i]) for i in order) + ranked.scores[len(order) :],
+            readings=tuple(tuple(part[i] for i in order) for part in readings),
+        )
+
+    def _reads(self, passage: Passage) -> bool:
+        return self.reader is not None and self.reader.reads(passage.document.language)
+
 
 def ask(query: str, filter: str) -> Question:
     """Parse a question. Raises ``KhazriError`` when there is nothing to look for, or too much."""
@@ -235,18 +295,21 @@ def explain(snapshot: Snapshot, text: str, ranked: Ranked, offset: int, limit: i
     asked = {word.term: text[word.start : word.end] for word in reversed(list(words(text)))}
     kept = terms(text)
     weights = dict(zip(ids, snapshot.keyword_weights(kept, ids), strict=True))
-    return [
-        Result(
-            passage,
-            scores[passage.id],
-            Why(
-                ranked.keyword.get(passage.id),
-                ranked.semantic.get(passage.id),
-                tuple(asked[t] for t, w in zip(kept, weights[passage.id], strict=True) if w > 0),
-            ),
+    read: dict[int, float] = {}
+    for reading in chain.from_iterable(ranked.readings):
+        read[reading.passage.id] = max(reading.score, read.get(reading.passage.id, -np.inf))
+    found = []
+    for passage in snapshot.fetch(ids):
+        held = {t: float(w) for t, w in zip(kept, weights[passage.id], strict=True) if w > 0}
+        why = Why(
+            ranked.keyword.get(passage.id),
+            ranked.semantic.get(passage.id),
+            tuple(Matched(asked[term], weight) for term, weight in held.items()),
+            most_shared(passage, held) if held else None,
+            read.get(passage.id),
         )
-        for passage in snapshot.fetch(ids)
-    ]
+        found.append(Result(passage, scores[passage.id], why))
+    return found
 
 
 def _since(started: float) -> float:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 Scores = npt.NDArray[np.float64]
 
 SEMANTIC = 0.8  # the weight of the semantic leg; measured by bench/quality.py
+READER = 0.1  # what a passage gains at most where the reader is sure that it answers
 SMOOTHING = 60  # of reciprocal rank fusion (Cormack, Clarke and Büttcher, 2009)
 
 
@@ -35,3 +36,11 @@ def reciprocal_rank(*ranks: npt.NDArray[Any]) -> Scores:
     for leg in ranks:
         total += np.where(leg > 0, 1.0 / (SMOOTHING + np.maximum(leg, 1)), 0.0)
     return total
+
+
+def answering(log_odds: npt.NDArray[Any]) -> Scores:
+    """What passages gain by the reader's log-odds that they answer: from 0 to ``READER``.
+
+    None loses, so that passages that were read stay above those that were not.
+    """
+    return np.asarray(READER / (1 + np.exp(-np.clip(log_odds, -50, 50))), np.float64)

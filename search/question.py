@@ -26,6 +26,8 @@ from itertools import chain
 from index.keyword import words
 from index.values import Filter
 
+PARTS = 3  # questions that are answered at once, at most
+LEAST = 3  # words of a question that stands for itself
 LONGEST = 20_000  # characters of a question; far beyond what the model reads
 
 _PIECE = re.compile(
@@ -85,6 +87,16 @@ def parse(query: str, more: str = "") -> Question:
         tuple(phrases),
     )
     return Question(text, filter, tuple(notes))
+
+
+_ASKED = re.compile(r"[^?？؟]+[?？؟]+[\"”’)]*")
+
+
+def parts(text: str) -> tuple[str, ...]:
+    """The questions that a text asks, one after the other; the text itself where it is but one."""
+    found = [match.group().strip() for match in _ASKED.finditer(text)]
+    found = [part for part in found if sum(1 for _ in words(part)) >= LEAST]
+    return tuple(found[:PARTS]) if len(found) > 1 else (text,)
 
 
 def _day(value: str) -> str | None:

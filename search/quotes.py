@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -60,6 +60,29 @@ def best_sentences(
     return sorted(scored, key=lambda sentence: -sentence.score)
 
 
+def around(passage: Passage, start: int, end: int) -> tuple[int, int]:
+    """The whole sentence, or sentences, that hold a span of a passage; document offsets."""
+    first, last = start - passage.start, end - passage.start
+    held = [
+        (at, to)
+        for at, to in sentences(passage.text, passage.document.language)
+        if at < last and first < to
+    ]
+    if not held:
+        return start, end
+    return passage.start + min(held[0][0], first), passage.start + max(held[-1][1], last)
+
+
+def most_shared(passage: Passage, weights: Mapping[str, float]) -> tuple[int, int] | None:
+    """The sentence of a passage that holds most of the terms' weight; None where none does."""
+    most, place = 0.0, None
+    for start, end in _sentences(passage):
+        shared = sum(weights.get(t, 0.0) for t in {w.term for w in words(passage.text[start:end])})
+        if shared > most:
+            most, place = shared, (passage.start + start, passage.start + end)
+    return place
+
+
 def _sentences(passage: Passage) -> list[tuple[int, int]]:
     """Where the sentences of a passage are, without the headings that it begins with."""
     every = sentences(passage.text, passage.document.language)
@@ -80,16 +103,36 @@ def share(weights: Mapping[str, float], text: str) -> float:
 
 
 def verified(snapshot: Snapshot, citations: Sequence[Citation]) -> list[Citation]:
-    """The citations whose quote stands in the stored text just where it says, numbered from 1."""
+    """The citations that are true to the stored text, numbered from 1.
+
+    The quote stands just where it says, in the document and the version of it that is named, in
+    a passage of it; and the answer stands inside the quote. Any other is dropped, and logged.
+    """
     kept: list[Citation] = []
     for citation in citations:
-        text, _ = snapshot.text(citation.passage.document.id)
-        if citation.quote and text[citation.start : citation.end] == citation.quote:
-            kept.append(
-                Citation(
-                    len(kept) + 1, citation.passage, citation.start, citation.end, citation.quote
-                )
-            )
+        if fault := _fault(snapshot, citation):
+            log.error("citation %d was dropped: %s", citation.number, fault)
         else:
-            log.error("a quote of passage %d does not stand there", citation.passage.id)
+            kept.append(replace(citation, number=len(kept) + 1))
     return kept
+
+
+def _fault(snapshot: Snapshot, citation: Citation) -> str:
+    """What is wrong with a citation; empty where nothing is."""
+    passage = citation.passage
+    document = snapshot.document(passage.document.id)
+    if document is None:
+        return f"there is no document {passage.document.id}"
+    if document.text_hash != passage.document.text_hash:
+        return f"document {document.id} holds another text than the one quoted"
+    text, _ = snapshot.text(document.id)
+    at, to = citation.start, citation.end
+    if not citation.quote or at < 0 or text[at:to] != citation.quote:
+        return f"its quote does not stand at {at} to {to} of document {document.id}"
+    if not any(
+        p.id == passage.id and p.start <= at and to <= p.end for p in snapshot.fetch([passage.id])
+    ):
+        return f"its quote does not stand in passage {passage.id}"
+    if citation.answer and not at <= citation.answer[0] < citation.answer[1] <= to:
+        return "its answer does not stand inside its quote"
+    return ""

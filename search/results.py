@@ -9,6 +9,7 @@ from index.values import Passage
 
 Mode = Literal["hybrid", "keyword", "semantic"]
 Order = Literal["relevance", "date"]
+Role = Literal["answers", "supports", "differs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +24,27 @@ class Rank:
 
 
 @dataclass(frozen=True, slots=True)
+class Matched:
+    """A word of the question that a passage holds, as it was asked, and its part of the BM25."""
+
+    word: str
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
 class Why:
-    """Why a passage was found: its place in each leg, and the words of the question it holds."""
+    """Why a passage was found.
+
+    Its place in each leg, the words of the question that it holds, the sentence that holds the
+    most of them (offsets into the document; None where it holds none), and how sure the reader
+    is that it answers the question (None where it was not read): above 0 it sooner does.
+    """
 
     keyword: Rank | None
     semantic: Rank | None
-    terms: tuple[str, ...]
+    terms: tuple[Matched, ...]
+    sentence: tuple[int, int] | None = None
+    reader: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,21 +74,29 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """A verified quote: ``quote`` is the document's text from ``start`` to ``end``."""
+    """A verified quote: ``quote`` is the document's text from ``start`` to ``end``.
+
+    ``answer`` is where the answer itself stands, inside the quote, as the reader points at it
+    (offsets into the document). ``role`` says how the quote stands to the answer: it gives it,
+    says the same elsewhere, or gives another value.
+    """
 
     number: int
     passage: Passage
     start: int
     end: int
     quote: str
+    answer: tuple[int, int] | None = None
+    role: Role = "answers"
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What the collection says to a question.
 
-    ``text`` joins the quotes with their numbers, ``[1]``; it is empty where ``answered`` is
-    false, and ``reason`` then says why in words. ``confidence`` is a probability from 0 to 1.
+    ``text`` joins the quotes that answer with their numbers, ``[1]``; it is empty where
+    ``answered`` is false, and ``reason`` then says why in words. ``confidence`` is a
+    probability from 0 to 1.
     """
 
     question: str

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 
 from index.documents import Given
 from index.home import Home
-from search.engine import Engine
+from khazri import engine_over
 from web.app import create_app
 from web.worker import Worker
 
@@ -49,7 +49,7 @@ DOCUMENTS = (
 def client_of(home: Home, worker: Worker | None = None) -> FlaskClient:
     """A client of the app over a home; its jobs wait unless a worker is given."""
     idle = Worker(home.path, [sys.executable, "-c", ""])
-    app = create_app(home, Engine(home.store, home.encoder), worker or idle)
+    app = create_app(home, engine_over(home), worker or idle)
     return app.test_client()
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+import search.reader
 from index import embeddings
 from index.changes import Changes, Draft
 from index.documents import embedding_texts
@@ -26,6 +27,7 @@ from index.sources import register
 from index.store import Store
 from index.values import Block, Span, embedding_text
 from search.engine import Engine
+from search.reader import Reader
 from search.results import Answer
 
 # How long an example takes depends on the machine; on a clean checkout they are the same each time.
@@ -42,9 +44,10 @@ QUESTIONS = [
 
 @pytest.fixture(scope="session", autouse=True)
 def one_model() -> Iterator[None]:
-    """However many encoders a run makes, each model is read from the disk once."""
+    """However many encoders and readers a run makes, each model is read from the disk once."""
     patch = pytest.MonkeyPatch()
     patch.setattr(embeddings, "_load", cache(embeddings._load))
+    patch.setattr(search.reader, "_default", cache(search.reader._default))
     yield
     patch.undo()
 
@@ -65,9 +68,15 @@ def sample_home(tmp_path_factory: pytest.TempPathFactory, one_model: None) -> It
 
 
 @pytest.fixture(scope="session")
-def sample_engine(sample_home: Home) -> Engine:
+def reader() -> Reader:
+    """The real embedded reader."""
+    return Reader()
+
+
+@pytest.fixture(scope="session")
+def sample_engine(sample_home: Home, reader: Reader) -> Engine:
     """The engine over the sample documents."""
-    return Engine(sample_home.store, sample_home.encoder)
+    return Engine(sample_home.store, sample_home.encoder, reader=reader)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from index.changes import Changes
 from index.errors import KhazriError
 from index.keyword import terms
 from index.store import Store
+from index.values import Passage
 from search.answers import QUOTES, compose
 from search.confidence import THRESHOLD, expendable, term_weights
 from search.engine import Engine
@@ -36,7 +38,10 @@ def check(engine: Engine, answer: Answer) -> None:
             assert citation.quote
             assert text[citation.start : citation.end] == citation.quote
             assert citation.passage.start <= citation.start < citation.end <= citation.passage.end
-            assert f"{' '.join(citation.quote.split())} [{citation.number}]" in answer.text
+            told = f"{' '.join(citation.quote.split())} [{citation.number}]" in answer.text
+            assert told == (citation.role == "answers")
+            if citation.answer:
+                assert citation.start <= citation.answer[0] < citation.answer[1] <= citation.end
     cited = {citation.passage.id for citation in answer.citations}
     assert len(cited) == len(answer.citations), "a passage is quoted twice"
 
@@ -186,19 +191,39 @@ def test_a_damaged_document_is_never_quoted(engine: Engine, store: Store) -> Non
 # --- Verifying -------------------------------------------------------------------------------
 
 
-def test_a_quote_that_does_not_stand_is_dropped_and_the_rest_numbered(fish: Engine) -> None:
+def _document(passage: Passage, **changed: object) -> Passage:
+    return replace(passage, document=replace(passage.document, **changed))
+
+
+CORRUPTIONS = {
+    "start": lambda c: replace(c, start=c.start + 1),
+    "end": lambda c: replace(c, end=c.end - 1),
+    "both offsets": lambda c: replace(c, start=c.start + 10**6, end=c.end + 10**6),
+    "negative offsets": lambda c: replace(c, start=c.start - 10**6, end=c.end - 10**6),
+    "quote": lambda c: replace(c, quote=c.quote.swapcase()),
+    "empty quote": lambda c: replace(c, end=c.start, quote=""),
+    "document": lambda c: replace(c, passage=_document(c.passage, id=2)),
+    "unknown document": lambda c: replace(c, passage=_document(c.passage, id=99)),
+    "hash": lambda c: replace(c, passage=_document(c.passage, text_hash="0" * 64)),
+    "passage": lambda c: replace(c, passage=replace(c.passage, id=c.passage.id + 1)),
+    "unknown passage": lambda c: replace(c, passage=replace(c.passage, id=10**9)),
+    "answer before the quote": lambda c: replace(c, answer=(c.start - 1, c.end)),
+    "answer behind the quote": lambda c: replace(c, answer=(c.start, c.end + 1)),
+    "empty answer": lambda c: replace(c, answer=(c.start, c.start)),
+}
+
+
+@pytest.mark.parametrize("corrupt", CORRUPTIONS.values(), ids=CORRUPTIONS)
+def test_a_citation_with_any_field_wrong_is_dropped_and_the_rest_numbered(
+    fish: Engine, caplog: pytest.LogCaptureFixture, corrupt: Callable[[Citation], Citation]
+) -> None:
     with fish.store.snapshot() as snapshot:
         passage = snapshot.passages(1)[0]
-        good = passage.text[4:11]
-        quotes = [
-            Citation(1, passage, 4, 10, good),  # an offset too short
-            Citation(2, passage, 4, 11, "Herring"),  # another letter
-            Citation(3, passage, 4, 4, ""),
-            Citation(4, passage, 4, 11, good),
-            Citation(5, passage, 10**6, 10**6 + 7, good),
-        ]
-        kept = verified(snapshot, quotes)
-    assert [(c.number, c.start, c.end, c.quote) for c in kept] == [(1, 4, 11, "herring")]
+        good = Citation(1, passage, 4, 11, passage.text[4:11], (5, 7))
+        kept = verified(snapshot, [corrupt(good), replace(good, number=2)])
+    assert kept == [good]
+    (logged,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert "citation 1 was dropped" in logged.message
 
 
 def test_without_a_verified_quote_there_is_no_answer(

@@ -184,12 +184,14 @@ def test_it_holds_no_index(home: Home, tmp_path: Path) -> None:
     assert names == {MANIFEST, CATALOG, EMBEDDINGS, f"uploads/{upload}"}
 
 
-def test_settings_come_along(home: Home, tmp_path: Path) -> None:
+def test_settings_and_kept_questions_come_along(home: Home, tmp_path: Path) -> None:
     (home.path / "khazri.toml").write_text("port = 8123\n")
+    (home.path / "questions.jsonl").write_text('{"question": "Who?", "found": false}\n')
     backup(home.path, tmp_path / "b.zip")
     restore(tmp_path / "b.zip", tmp_path / "new")
     again = Home(tmp_path / "new")
     assert again.settings.port == 8123
+    assert "Who?" in (again.path / "questions.jsonl").read_text()
     again.close()
 
 

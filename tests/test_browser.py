@@ -20,7 +20,7 @@ from selenium.webdriver.remote.webdriver import WebDriver
 
 from index.errors import KhazriError
 from index.home import Home
-from search.engine import Engine
+from khazri import engine_over
 from web.app import create_app, serve
 
 REQUIRED = os.environ.get("KHAZRI_BROWSER") == "required"
@@ -51,7 +51,7 @@ def test_a_question_of_ten_thousand_words(service: str) -> None:
 def test_a_port_in_use_is_named(sample_home: Home, service: str) -> None:
     port = urlsplit(service).port
     assert port
-    app = create_app(sample_home, Engine(sample_home.store, sample_home.encoder))
+    app = create_app(sample_home, engine_over(sample_home))
     with pytest.raises(KhazriError, match=rf"Port {port} of 127\.0\.0\.1 is in use"):
         serve(app, "127.0.0.1", port)
 

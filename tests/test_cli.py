@@ -207,7 +207,7 @@ def test_results_in_json(ask_samples: Run) -> None:
         )
         assert result["document"].keys() >= set("id title uri published type".split())
         assert result["document"]["type"] == "markdown"
-        assert result["why"].keys() == {"keyword", "semantic", "terms"}
+        assert result["why"].keys() == {"keyword", "semantic", "terms", "sentence", "reader"}
 
 
 def test_a_query_that_begins_with_a_dash(ask_samples: Run) -> None:

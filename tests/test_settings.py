@@ -10,12 +10,18 @@ import pytest
 from index.errors import KhazriError
 from index.home import Home
 from index.settings import Settings, load, parse
+from search.answers import READ
+from search.confidence import THRESHOLD
 from search.fusion import SEMANTIC
+from search.reader import DEFAULT_READER
 
 
 def test_without_a_file_everything_is_as_by_default(tmp_path: Path) -> None:
     assert load(tmp_path / "khazri.toml") == Settings()
     assert Settings().semantic_weight == SEMANTIC
+    assert Settings().read == READ
+    assert Settings().threshold == THRESHOLD
+    assert Settings().reader == DEFAULT_READER
 
 
 def test_what_is_given_is_taken_and_the_rest_stays(tmp_path: Path) -> None:

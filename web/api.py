@@ -12,12 +12,15 @@ from flask_openapi3.openapi import OpenAPI
 from flask_openapi3.utils import parse_body
 
 from index.jobs import Job
+from search.anchors import anchor
 from web.export import MEDIA_TYPES, lines
 from web.schemas import (
     AnswerQuery,
     AnswerReply,
     BlockValue,
     ById,
+    CitationQuery,
+    CitationReply,
     DocumentReply,
     DocumentRow,
     DocumentsBody,
@@ -102,6 +105,31 @@ def answer(query: AnswerQuery) -> Response:
     return _json(
         AnswerReply.of(services().engine.answer(query.q, filter=query.filter, limit=query.limit))
     )
+
+
+@api.get("/citation", tags=[_QUESTIONS], responses={200: CitationReply, **_FOUND})
+def citation(query: CitationQuery) -> Response:
+    """Find a quote again, though its document changed, or learn that it is gone and since when."""
+    with services().home.store.snapshot() as snapshot:
+        found = snapshot.document(query.document)
+        if found is None and not snapshot.had(query.document):
+            raise no_document(query.document)
+        text = snapshot.text(found.id)[0] if found else ""
+        text_hash = found.text_hash if found else None
+        place = anchor(text, text_hash or "", query.quoted)
+        return _json(
+            CitationReply(
+                state=place.state,
+                start=place.start,
+                end=place.end,
+                quote=text[place.start : place.end] if place.end else None,
+                text_hash=text_hash,
+                changed=snapshot.changed(query.document),
+                removed=None if found else snapshot.removed(query.uri),
+                generation=snapshot.generation,
+                took_ms=took_ms(),
+            )
+        )
 
 
 _EXPORT = {

@@ -76,7 +76,7 @@ def announce(url: str) -> None:
 def serve(app: Flask, host: str, port: int, listening: Callable[[str], None] = announce) -> None:
     """Serve until the process is asked to stop; ``listening`` is told the address when it can.
 
-    The model is loaded first, and jobs that wait are taken up. Port 0 means any free one.
+    The models are loaded first, and jobs that wait are taken up. Port 0 means any free one.
     Raises ``KhazriError`` when the address can't be had.
     """
     try:
@@ -95,6 +95,8 @@ def serve(app: Flask, host: str, port: int, listening: Callable[[str], None] = a
     services: Services = app.extensions["khazri"]
     try:
         services.home.encoder.load()
+        if services.engine.reader:
+            services.engine.reader.load()
         app.config["LOOPBACK_ONLY"] = _loopback(host)
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

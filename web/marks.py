@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -68,18 +67,3 @@ def _snapped(text: str, start: int) -> int:
     if start <= 0:
         return 0
     return text.find(" ", start, start + LEAD) + 1 or start
-
-
-def locate(text: str, quote: str, start: int, end: int) -> tuple[int, int] | None:
-    """Where a quote stands: at ``start`` if it still does, else where it is nearest to that.
-
-    ``quote`` may be only the beginning of ``text[start:end]``. White space counts as alike.
-    None means that it is gone.
-    """
-    if 0 <= start < end <= len(text) and text[start:end].startswith(quote):
-        return start, end
-    if not quote.strip():
-        return None
-    pattern = r"\s+".join(map(re.escape, quote.split()))
-    places = [match.span() for match in re.finditer(pattern, text)]
-    return min(places, key=lambda span: abs(span[0] - start), default=None)

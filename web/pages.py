@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import groupby
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from flask import Blueprint, Flask, redirect, render_template, request, url_for
 from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
 from index.keyword import terms
 from index.values import Block, Document, Passage
+from search.anchors import Quoted, anchor
+from search.judgements import Judgement, append
 from search.question import LONGEST, parse
 from search.results import Citation, Mode, Order, Result, Why
-from web.marks import Piece, excerpt, locate, pieces
+from web.marks import Piece, excerpt, pieces
 from web.problems import invalid
 from web.schemas import MAX_OFFSET, says_something, short_question
 from web.services import (
@@ -34,6 +39,8 @@ LISTED = 50  # documents on a page of the collection
 SHOWN = 2  # passages of one document in the open; the others on demand
 EXCERPT = 360  # characters
 NEAR = 30  # places among the nearest in meaning that are worth the name
+CHOICES = 5  # passages of which one can be told to be the right one
+KEPT = "questions.jsonl"  # in the home: questions kept for testing
 QUOTED = 120  # characters of a passage that its link carries, to find it again
 
 TYPES = {
@@ -58,8 +65,8 @@ def register(app: Flask) -> None:
     """Add the pages to ``app``."""
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(day=_day, moment=_moment, type_name=_type_name, short=_name)
-    app.jinja_env.filters["duration"] = _duration
-    app.jinja_env.globals.update(passage_link=_passage_link, quote_link=_quote_link)
+    app.jinja_env.filters.update(duration=_duration, date=_date)
+    app.jinja_env.globals.update(passage_link=_passage_link, quote_link=_quote_link, quoted=_quoted)
     app.register_blueprint(pages)
 
 
@@ -133,6 +140,7 @@ def ask() -> str:
         with services().home.store.snapshot() as snapshot:
             return render_template("search.html", counts=snapshot.count(), **chosen)
     engine = services().engine
+    first = asked.page == 1 and bool(parse(asked.q).text)  # no answer to filters alone
     found = engine.search(
         asked.q,
         limit=PER_PAGE,
@@ -140,14 +148,15 @@ def ask() -> str:
         mode=asked.mode,
         filter=asked.filter,
         order=asked.order,
+        read=first,
     )
-    answer = None
-    if asked.page == 1 and parse(asked.q).text:  # not where only filters are given
-        answer = engine.answer(asked.q, filter=asked.filter)
+    answer = engine.answer(asked.q, filter=asked.filter) if first else None
     return render_template(
         "search.html",
         found=found,
         answer=answer,
+        kept=_kept() if "kept" in request.args else None,
+        choices=[result.passage for result in found.results[:CHOICES]],
         groups=_grouped(found.results),
         last_page=min(-(-found.total // PER_PAGE), MAX_OFFSET // PER_PAGE),
         **chosen,
@@ -166,7 +175,7 @@ def _shown(result: Result) -> Shown:
     passage, why = result.passage, result.why
     heading = passage.heading.rpartition(" › ")[2]  # shown above the excerpt, so not again in it
     body = passage.text.removeprefix(heading).lstrip() or passage.text
-    wanted = {term for word in why.terms for term in terms(word)}
+    wanted = {term for matched in why.terms for term in terms(matched.word)}
     return Shown(passage, excerpt(body, wanted, EXCERPT), _reason(why), why)
 
 
@@ -178,6 +187,63 @@ def _reason(why: Why) -> str:
     if why.terms:
         return "Matches in words and meaning" if near else "Matches in words"
     return "Matches in meaning" if near else "Far from the question in words and meaning"
+
+
+# Keeping questions for testing
+
+_Passage = Annotated[int, Field(ge=1, le=2**63 - 1)]
+
+
+class Keeping(Asked):
+    """A question that was asked, and what should have been found."""
+
+    right: Literal["nothing"] | _Passage | None = None
+    answer: Annotated[str, Field(max_length=500)] = ""
+
+    @model_validator(mode="after")
+    def _expects(self) -> Self:
+        if not self.q:
+            raise PydanticCustomError("no_question", "There is no question to keep. Ask one first.")
+        if self.right is None and not self.answer:
+            raise PydanticCustomError(
+                "no_choice", "Choose the right passage, or write words of the answer."
+            )
+        if self.right == "nothing" and self.answer:
+            raise PydanticCustomError(
+                "both", "Either nothing answers the question, or there are words of the answer."
+            )
+        return self
+
+
+@pages.post("/questions")
+def keep() -> Response:
+    """Keep a question for testing, and go back to it."""
+    try:
+        kept = Keeping.model_validate({k: v for k, v in request.form.items() if v.strip()})
+    except ValidationError as error:
+        invalid(error)
+    judged = Judgement(
+        kept.q,
+        passage=_text_of(kept.right) if isinstance(kept.right, int) else "",
+        answers=(kept.answer.strip(),) if kept.answer else (),
+        filter=kept.filter,
+        found=kept.right != "nothing",
+    )
+    append(_kept(), judged)
+    asked = kept.model_dump(exclude_defaults=True, include=set(Asked.model_fields))
+    return redirect(url_for("pages.ask", **asked, kept=1), 303)
+
+
+def _kept() -> Path:
+    return services().home.path / KEPT
+
+
+def _text_of(id: int) -> str:
+    with services().home.store.snapshot() as snapshot:
+        passages = snapshot.fetch([id])
+    if not passages:
+        raise NotFound("That passage has changed or is gone. Ask again, and choose anew.")
+    return passages[0].text
 
 
 # Reading
@@ -193,16 +259,17 @@ class Paragraph:
 
 
 @pages.get(f"/documents/{_ID}")
-def document(id: int) -> str:
+def document(id: int) -> str | tuple[str, int]:
     """Read a document, with the cited passage highlighted."""
+    cited = _cited()
     with services().home.store.snapshot() as snapshot:
         found = snapshot.document(id)
         if found is None:
-            raise no_document(id)
+            return _gone(id, cited.quote, snapshot.removed(request.args.get("uri", ""))), 404
         text, blocks = snapshot.text(id)
-    start, end = (request.args.get(name, -1, type=int) for name in ("start", "end"))
-    quote = request.args.get("quote", "")[:LONGEST]
-    span = locate(text, quote, start, end)
+        changed = snapshot.changed(id)
+    place = anchor(text, found.text_hash, _whole(cited, text, found.text_hash))
+    span = None if place.start is None or place.end is None else (place.start, place.end)
     paragraphs = _paragraphs(found, text, blocks, span)
     return render_template(
         "document.html",
@@ -210,10 +277,34 @@ def document(id: int) -> str:
         runs=[(items, list(run)) for items, run in groupby(paragraphs, lambda p: p.tag == "li")],
         first=next((p for p in paragraphs if any(piece.marked for piece in p.pieces)), None),
         span=span,
-        moved=span is not None and span[0] != start,
-        asked=bool(quote) or start >= 0,
-        quote=quote,
+        moved=place.state == "moved" and cited.text_hash != found.text_hash,
+        asked=bool(cited.quote) or cited.start >= 0,
+        quote=cited.quote,
+        changed=changed,
     )
+
+
+def _cited() -> Quoted:
+    """What the link points at, if it does; the links of an older Khazri have no hash."""
+    start, end = (request.args.get(name, -1, type=int) for name in ("start", "end"))
+    quote = request.args.get("quote", "")[:LONGEST]
+    return Quoted(request.args.get("text_hash", ""), start, end, quote)
+
+
+def _whole(cited: Quoted, text: str, text_hash: str) -> Quoted:
+    """All of a passage of whose text its link carries the beginning, where that did not change."""
+    same = cited.text_hash in ("", text_hash)
+    if same and 0 <= cited.start < cited.end <= len(text):
+        stands = text[cited.start : cited.end]
+        if stands.startswith(cited.quote):
+            return replace(cited, quote=stands)
+    return replace(cited, end=cited.start + len(cited.quote))
+
+
+def _gone(id: int, quote: str, removed: str | None) -> str:
+    """The page of a document that is not there: what was quoted of it is still shown."""
+    error = no_document(id, _date(removed) if removed else "")
+    return render_template("problem.html", title=error.name, detail=error.description, quote=quote)
 
 
 def _paragraphs(
@@ -323,6 +414,13 @@ def cancel(id: int) -> Response:
 # How things are shown
 
 
+def _quoted(citation: Citation) -> list[Piece]:
+    """A quote with the answer in it marked."""
+    spans = [citation.answer] if citation.answer else []
+    own = [(start - citation.start, end - citation.start) for start, end in spans]
+    return pieces(citation.quote, 0, len(citation.quote), own)
+
+
 def _passage_link(passage: Passage) -> str:
     return _link(passage.document, passage.start, passage.end, passage.text[:QUOTED])
 
@@ -332,8 +430,16 @@ def _quote_link(citation: Citation) -> str:
 
 
 def _link(document: Document, start: int, end: int, quote: str) -> str:
+    """A link that lasts: it holds what is needed to find the quote again, or to tell of its end."""
     return url_for(
-        "pages.document", id=document.id, start=start, end=end, quote=quote, _anchor="cited"
+        "pages.document",
+        id=document.id,
+        text_hash=document.text_hash,
+        start=start,
+        end=end,
+        quote=quote,
+        uri=document.uri,
+        _anchor="cited",
     )
 
 
@@ -344,6 +450,11 @@ def _day(published: str) -> str:
     except ValueError:
         return published
     return f"{day.day} {day:%B %Y}"
+
+
+def _date(stored: str) -> str:
+    """The day of a stored time, in the time zone of this machine."""
+    return _day(datetime.fromisoformat(stored).astimezone().date().isoformat())
 
 
 def _moment(stored: str) -> str:

@@ -25,9 +25,10 @@ from index.indexer import Outcome
 from index.jobs import Job
 from index.keyword import words
 from index.values import Block, Document
+from search.anchors import Quoted, State
 from search.engine import ask
 from search.question import LONGEST
-from search.results import Answer, Citation, Found, Mode, Order, Rank, Result, Why
+from search.results import Answer, Citation, Found, Mode, Order, Rank, Result, Role, Why
 
 MAX_WORDS = 2_000  # of a question
 MAX_LIMIT, MAX_OFFSET = 100, 10_000  # of a page of results
@@ -117,6 +118,24 @@ class AnswerQuery(Asking):
     """A question, and how many passages to show with its answer."""
 
     limit: Limit = 5
+
+
+class CitationQuery(Strict):
+    """A citation as it was once given, to be found again."""
+
+    document: Annotated[int, Field(ge=1, lt=1 << 63, description="Its `document.id`.")]
+    text_hash: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    start: Annotated[int, Field(ge=0)]
+    end: Annotated[int, Field(ge=0)]
+    quote: Annotated[str, Field(min_length=1, max_length=LONGEST)]
+    uri: str = Field(
+        "", description="Its `document.uri`, to learn since when a removed document is gone."
+    )
+
+    @property
+    def quoted(self) -> Quoted:
+        """What the document is searched for."""
+        return Quoted(self.text_hash, self.start, self.end, self.quote)
 
 
 class ExportQuery(Asking):
@@ -245,18 +264,37 @@ class RankValue(Value):
         return cls(rank=rank.rank, score=rank.score) if rank else None
 
 
+class MatchedValue(Value):
+    """A word of the question that the passage holds, and its part of the score by words."""
+
+    word: str
+    weight: float
+
+
 class WhyValue(Value):
     """Why a passage was found."""
 
     keyword: RankValue | None
     semantic: RankValue | None
-    terms: tuple[str, ...]
+    terms: tuple[MatchedValue, ...]
+    sentence: Annotated[
+        tuple[int, int] | None,
+        Field(description="Where the sentence stands that shares most words with the question."),
+    ]
+    reader: Annotated[
+        float | None,
+        Field(description="How sure the reader is that this answers (null: not read). 0 is even."),
+    ]
 
     @classmethod
     def of(cls, why: Why) -> Self:
         """From the engine's reasons."""
         return cls(
-            keyword=RankValue.of(why.keyword), semantic=RankValue.of(why.semantic), terms=why.terms
+            keyword=RankValue.of(why.keyword),
+            semantic=RankValue.of(why.semantic),
+            terms=tuple(MatchedValue(word=m.word, weight=m.weight) for m in why.terms),
+            sentence=why.sentence,
+            reader=why.reader,
         )
 
 
@@ -291,12 +329,24 @@ class ResultValue(Value):
 
 
 class CitationValue(Value):
-    """A verified quote: the document's text from ``start`` to ``end`` (code points)."""
+    """A verified quote: the document's text from ``start`` to ``end`` (code points).
+
+    With ``document.id`` and ``text_hash`` it can be followed for ever: see ``/citation``.
+    """
 
     number: int
+    role: Annotated[
+        Role,
+        Field(description="Whether it answers, says the same elsewhere, or gives another value."),
+    ]
     quote: str
     start: int
     end: int
+    answer: Annotated[
+        tuple[int, int] | None,
+        Field(description="Where in the document the answer itself stands, inside the quote."),
+    ]
+    text_hash: Annotated[str, Field(description="SHA-256 of the document's text as quoted.")]
     passage_id: int
     document: DocumentValue
 
@@ -305,12 +355,36 @@ class CitationValue(Value):
         """From the engine's citation."""
         return cls(
             number=citation.number,
+            role=citation.role,
             quote=citation.quote,
             start=citation.start,
             end=citation.end,
+            answer=citation.answer,
+            text_hash=citation.passage.document.text_hash,
             passage_id=citation.passage.id,
             document=DocumentValue.of(citation.passage.document),
         )
+
+
+class CitationReply(Reply):
+    """What became of a quote: it stands where it stood, elsewhere (or typed otherwise), or is gone.
+
+    ``quote`` is the document's text from ``start`` to ``end`` (code points) as it is now.
+    """
+
+    state: State
+    start: int | None
+    end: int | None
+    quote: str | None
+    text_hash: Annotated[
+        str | None, Field(description="Of the document's text now; null: the document is gone.")
+    ]
+    changed: Annotated[
+        str | None, Field(description="When the document last changed, ISO 8601.")
+    ] = None
+    removed: Annotated[
+        str | None, Field(description="When the document was removed, where that is known.")
+    ] = None
 
 
 class SearchReply(Reply):

@@ -76,9 +76,10 @@ def cancel_job(id: int) -> Job:
     return find_job(id)
 
 
-def no_document(id: int) -> NotFound:
-    """The failure to raise for a document that is not there."""
-    return NotFound(f"There is no document {id} in the collection. It may have been removed.")
+def no_document(id: int, removed: str = "") -> NotFound:
+    """The failure to raise for a document that is not there; ``removed`` is the day it went."""
+    why = f"It was removed on {removed}." if removed else "It may have been removed."
+    return NotFound(f"There is no document {id} in the collection. {why}")
 
 
 def start_clock() -> None:

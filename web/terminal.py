@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
     from index.plan import Plan
     from index.progress import Progress
+    from search.comparison import Difference
+    from search.evaluation import Outcome
+    from search.judgements import Judgement
     from search.results import Answer, Found, Result
+    from search.tuning import Tuning, Untuned
 
 
 @contextmanager
@@ -104,7 +108,13 @@ def show_plan(plan: Plan, as_json: bool) -> None:
 def show_answer(answer: Answer) -> None:
     """An answer, its sources, and where nothing was found the nearest passages."""
     if answer.answered:
+        told = "answers"
         for citation in answer.citations:
+            if citation.role != told:
+                told = citation.role
+                click.echo(
+                    {"supports": "The same, elsewhere:", "differs": "Elsewhere otherwise:"}[told]
+                )
             quote = " ".join(citation.quote.split())
             document = citation.passage.document
             page = f", page {citation.passage.page}" if citation.passage.page else ""
@@ -140,8 +150,156 @@ def show_result(result: Result) -> None:
     click.echo()
     click.secho(" › ".join(filter(None, [document.title, result.passage.heading])), bold=True)
     click.echo(text if len(text) <= 400 else f"{text[:399]}…")
-    matched = f" ({', '.join(why.terms)})" if why.terms else ""
+    matched = f" ({', '.join(m.word for m in why.terms)})" if why.terms else ""
     click.secho(f"found by {' and '.join(found) or 'filter'}{matched} · {document.uri}", dim=True)
+
+
+def counted(items: Sequence[Judgement], told: str) -> Iterable[Judgement]:
+    """The same questions; how many are done is shown on standard error, if that is a terminal."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    return track(items, told, console=console, transient=True, disable=not console.is_terminal)
+
+
+def show_evaluation(
+    outcomes: Sequence[Outcome],
+    failed: Sequence[Outcome],
+    other: Sequence[Outcome] | None,
+    tunings: Sequence[Tuning | Untuned],
+    as_json: bool,
+) -> None:
+    """Figures, beside those of other settings where there are any; what to write; failures."""
+    from search.comparison import compare
+    from search.evaluation import FIGURES, figures
+
+    told = figures(outcomes)
+    differences = compare(outcomes, other) if other is not None else {}
+    against = figures(other) if other is not None else {}
+    counts = {figure.name: len(figure.rows(outcomes)) for figure in FIGURES}
+    if as_json:
+        print_json(
+            {
+                "questions": len(outcomes),
+                "figures": {
+                    name: {"value": _known(value), "questions": counts[name]}
+                    for name, value in told.items()
+                },
+                "against": {name: _known(value) for name, value in against.items()} or None,
+                "differences": {n: _difference(d) for n, d in differences.items()} or None,
+                "tuning": [_tuning(one) for one in tunings],
+                "failures": [_failure(one) for one in failed],
+            }
+        )
+        return
+    sought = sum(one.judgement.found for one in outcomes)
+    click.echo(f"{len(outcomes)} questions: {sought} to be found, {len(outcomes) - sought} not")
+    heads = ["present", "against", "difference"] if other is not None else ["present"]
+    click.secho(f"{'':18}" + "".join(f"{head:>11}" for head in heads), dim=True)
+    for name, value in told.items():
+        cells = [_shown(value)]
+        if other is not None:
+            cells += [_shown(against[name]), _shown(differences[name].value, "+")]
+        noise = f"  {_noise(differences[name])}" if other is not None else ""
+        click.echo(f"{name:18}" + "".join(f"{cell:>11}" for cell in cells) + noise)
+    for tuning in tunings:
+        click.echo()
+        _show_tuning(tuning)
+    if failed:
+        click.secho("\nFailures, the most confident first", bold=True)
+    for one in failed:
+        _show_failure(one)
+
+
+def _show_tuning(tuning: Tuning | Untuned) -> None:
+    from search.tuning import Untuned
+
+    if isinstance(tuning, Untuned):
+        click.echo(f"{tuning.setting} can't be tuned: {tuning.reason}.")
+        return
+    click.echo(
+        f"{tuning.setting}: {tuning.figure} {_shown(tuning.before)} as it is,"
+        f" {_shown(tuning.after)} tuned (held out): {_noise(tuning.gain)}"
+    )
+    if tuning.better:
+        click.echo("It is worth changing. Write in khazri.toml:")
+        for line in tuning.lines:
+            click.echo(f"    {line}")
+    else:
+        click.echo("The present setting stands.")
+
+
+def _show_failure(one: Outcome) -> None:
+    click.echo()
+    click.echo(f"line {one.judgement.line}: {one.judgement.question}")
+    click.secho(f"    {one.fault} (confidence {one.confidence:.2f})", bold=True)
+    click.echo(f"    expected  {_brief(one.judgement.expected)}")
+    click.echo(f"    found     {_brief(one.first) or '–'}")
+    if one.quote:
+        click.echo(f"    quoted    “{_brief(one.quote)}”")
+
+
+def _failure(one: Outcome) -> dict[str, Any]:
+    return {
+        "line": one.judgement.line,
+        "question": one.judgement.question,
+        "fault": one.fault,
+        "confidence": one.confidence,
+        "expected": one.judgement.expected,
+        "found": one.first,
+        "quote": one.quote,
+    }
+
+
+def _difference(one: Difference) -> dict[str, Any]:
+    return {
+        "value": _known(one.value),
+        "interval": [_known(one.low), _known(one.high)],
+        "questions": one.questions,
+        "more_than_noise": one.real,
+    }
+
+
+def _tuning(one: Tuning | Untuned) -> dict[str, Any]:
+    from search.tuning import Untuned
+
+    if isinstance(one, Untuned):
+        return {"setting": one.setting, "reason": one.reason}
+    return {
+        "setting": one.setting,
+        "figure": one.figure,
+        "present": one.before,
+        "held_out": one.after,
+        "gain": _difference(one.gain),
+        "write": list(one.lines) if one.better else [],
+    }
+
+
+def _known(value: float) -> float | None:
+    """A figure for JSON, which has no NaN."""
+    return None if value != value else round(value, 4)
+
+
+def _shown(value: float, sign: str = "") -> str:
+    return "–" if value != value else f"{value:{sign}.3f}"
+
+
+def _noise(one: Difference) -> str:
+    from search.comparison import FEWEST
+
+    if one.value != one.value:
+        return ""
+    if one.questions < FEWEST:
+        return f"too few questions to tell ({one.questions})"
+    told = "more than noise" if one.real else "noise"
+    return f"{told} ({one.low:+.3f} to {one.high:+.3f})"
+
+
+def _brief(text: str) -> str:
+    """A text on one line, cut where it is long."""
+    line = " ".join(text.split())
+    return line if len(line) <= 160 else f"{line[:159]}…"
 
 
 def print_json(value: Any) -> None:

@@ -1,0 +1,312 @@
+"""Answers through the product itself: reading, finding, refusing, and whether each quote is true.
+
+    python bench/answers.py [--data DIR] [--questions N] [--json FILE]
+
+Articles of SQuAD that the reader was not trained on. Questions that a collection can't answer are
+those of articles taken out of it, and those that SQuAD 2.0 wrote to deceive. Every reply is
+serialised and read again, and each quote in it compared with the text in the catalog.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import re
+import sqlite3
+import string
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+from quality import HOMES, documents, judgements, lines, ndcg
+from quality import opened as opened_whole
+from texts import DATA
+
+from index.embeddings import Encoder
+from index.home import Home
+from index.values import Document, Passage
+from search.engine import Engine
+from search.figures import auc, calibration_error
+from search.quotes import around
+from search.reader import Reader
+from search.results import Answer
+from web.schemas import AnswerReply
+
+SQUAD, DECEIVING = "squad-v1.1-dev", "squad-v2.0-dev"
+NO_LOSS = ("scifact", "cranfield", "npl-vaswani")  # where the reader must do no harm
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question, its article, the paragraph that answers it, and the answers; or none."""
+
+    text: str
+    article: str
+    paragraph: str | None
+    answers: tuple[str, ...]
+
+
+def held_out(folder: Path) -> list[str]:
+    """The articles that the reader was not trained on, as tools/reader_examples.py deals them."""
+    return sorted({row["title"] for row in lines(folder / "corpus.jsonl")})[1::2]
+
+
+def questions(folder: Path, articles: Collection[str]) -> list[Asked]:
+    """The questions of some articles."""
+    titles = {row["_id"]: row["title"] for row in lines(folder / "corpus.jsonl")}
+    wanted = judgements(folder / "qrels" / "test.tsv")
+    answers = {row["_id"]: row["answers"] for row in lines(folder / "answers.jsonl")}
+    found, article = [], ""
+    for row in lines(folder / "queries.jsonl"):  # unanswerable ones follow those of their article
+        paragraph = next(iter(wanted.get(row["_id"], ())), None)
+        article = titles[paragraph] if paragraph else article
+        if article in articles:
+            told = tuple(dict.fromkeys(answer["text"] for answer in answers[row["_id"]]))
+            found.append(Asked(row["text"], article, paragraph, told))
+    return found
+
+
+def opened(name: str, folder: Path, keep: Callable[[str], bool], encoder: Encoder) -> Home:
+    """A home that holds the paragraphs of the articles that ``keep`` accepts."""
+    path = HOMES / f"answers-{name}"
+    path.mkdir(parents=True, exist_ok=True)
+    corpus = path / "corpus.jsonl"
+    rows = [row for row in lines(folder / "corpus.jsonl") if keep(row["title"])]
+    corpus.write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
+    home = Home(path / "home")
+    home.encoder = home.indexer.encoder = encoder
+    home.index([corpus], lambda progress: None, jsonl=True)
+    return home
+
+
+# --- Reading ----------------------------------------------------------------------------------
+
+
+def normal(text: str) -> list[str]:
+    """The words of an answer as SQuAD compares them (Rajpurkar et al., 2016)."""
+    bare = "".join(c for c in text.lower() if c not in string.punctuation)
+    return re.sub(r"\b(a|an|the)\b", " ", bare).split()
+
+
+def exact(told: str, answers: Sequence[str]) -> float:
+    """Whether an answer is one of those expected."""
+    return float(any(normal(told) == normal(answer) for answer in answers))
+
+
+def overlap(told: str, answers: Sequence[str]) -> float:
+    """The best F1 of an answer's words with those of an expected one."""
+    return max(_overlap(normal(told), normal(answer)) for answer in answers)
+
+
+def _overlap(told: list[str], answer: list[str]) -> float:
+    same = sum((Counter(told) & Counter(answer)).values())
+    return 2 * same / (len(told) + len(answer)) if same else 0.0
+
+
+def holds(quote: str, answers: Sequence[str]) -> bool:
+    """Whether a quote holds one of the answers, white space and case aside."""
+    folded = " ".join(quote.lower().split())
+    return any(" ".join(answer.lower().split()) in folded for answer in answers)
+
+
+def reading(reader: Reader, folder: Path, asked: Sequence[Asked]) -> dict[str, float]:
+    """What the reader makes of the paragraph that answers."""
+    texts = {row["_id"]: (row["title"], row["text"]) for row in lines(folder / "corpus.jsonl")}
+    rows = []
+    for one in asked:
+        title, text = texts[one.paragraph or ""]
+        document = Document(1, "", "", title, "text", None, None, (), "")
+        passage = Passage(1, document, 0, len(text), text, "", None)
+        (read,) = reader.read(one.text, [passage])
+        quote = text[slice(*around(passage, read.start, read.end))]
+        told, wanted = read.text, one.answers
+        rows.append((overlap(told, wanted), exact(told, wanted), holds(quote, wanted)))
+    f1, em, inside = np.mean(rows, axis=0)
+    return {"span F1": f1, "exact match": em, "answer in the quoted sentence": inside}
+
+
+# --- Finding ----------------------------------------------------------------------------------
+
+
+class Checker:
+    """Reads each serialised reply again and compares its quotes with what the catalog stores."""
+
+    def __init__(self, home: Home) -> None:
+        with sqlite3.connect(home.path / "catalog.db") as db:
+            stored = db.execute(
+                "SELECT document_id, text, text_hash FROM texts JOIN documents"
+                " ON documents.id = document_id"
+            )
+            self.texts = {id: (bytes(text).decode(), hash) for id, text, hash in stored}
+        db.close()
+        self.replies = self.quotes = self.wrong = 0
+
+    def check(self, answer: Answer) -> None:
+        """Count what is wrong in one reply."""
+        reply = json.loads(AnswerReply.of(answer).model_dump_json())
+        self.replies += 1
+        for cited in reply["citations"]:
+            text, hash = self.texts[cited["document"]["id"]]
+            start, end = cited["start"], cited["end"]
+            first, last = cited["answer"] or (start, end)
+            inside = start <= first < last <= end
+            true = text[start:end] == cited["quote"] != "" and hash == cited["text_hash"] and inside
+            self.quotes += 1
+            self.wrong += not true
+        answered = any(cited["role"] == "answers" for cited in reply["citations"])
+        self.wrong += not (answered == reply["answered"] == bool(reply["text"]))
+
+
+def answers(engine: Engine, checker: Checker, asked: Sequence[Asked]) -> Iterator[Answer]:
+    """The answers to some questions, each checked."""
+    for one in asked:
+        answer = engine.answer(one.text)
+        checker.check(answer)
+        yield answer
+
+
+def first_holds(told: Sequence[Answer], asked: Sequence[Asked]) -> float:
+    """How often the first quote holds the answer."""
+    return float(
+        np.mean(
+            [
+                bool(a.citations) and holds(a.citations[0].quote, one.answers)
+                for a, one in zip(told, asked, strict=True)
+            ]
+        )
+    )
+
+
+def abstention(told: Sequence[Answer], refused: Sequence[Answer]) -> dict[str, float]:
+    """How well the probability tells questions that are answered from those that are not."""
+    truth = np.array([True] * len(told) + [False] * len(refused))
+    likely = np.array([answer.confidence for answer in (*told, *refused)])
+    return {
+        "area under the ROC": auc(truth, likely),
+        "calibration error": calibration_error(truth, likely),
+        "answered of the answerable": float(np.mean([answer.answered for answer in told])),
+        "refused of the others": float(np.mean([not answer.answered for answer in refused])),
+    }
+
+
+def ranking(
+    engine: Engine, folder: Path, articles: Collection[str] | None = None
+) -> dict[str, float]:
+    """nDCG@10 and success@1 of fusion alone and with the reader; all questions, or of articles."""
+    wanted = judgements(folder / "qrels" / "test.tsv")
+    texts = {q["_id"]: q["text"] for q in lines(folder / "queries.jsonl") if q["_id"] in wanted}
+    if articles:
+        titles = {row["_id"]: row["title"] for row in lines(folder / "corpus.jsonl")}
+        kept = [id for id in texts if any(titles[one] in articles for one in wanted[id])]
+        texts = {id: texts[id] for id in random.Random(1).sample(kept, min(1000, len(kept)))}
+    figures: dict[str, list[float]] = {}
+    for id, text in texts.items():
+        for name, read in (("fusion", False), ("with the reader", True)):
+            found = documents(engine, text, "hybrid", read=read)
+            figures.setdefault(f"nDCG@10 {name}", []).append(ndcg(found, wanted[id]))
+            first = bool(set(found[:1]) & wanted[id].keys())
+            figures.setdefault(f"success@1 {name}", []).append(first)
+    return {name: float(np.mean(values)) for name, values in figures.items()}
+
+
+def times(engine: Engine, texts: Sequence[str]) -> dict[str, float]:
+    """Milliseconds of a whole answer, of a plain search, and of encoding the question alone."""
+    took: dict[str, list[float]] = {"encode": [], "search": [], "answer": []}
+
+    def fresh() -> Engine:  # it has seen no question yet
+        return Engine(engine.store, engine.encoder, reader=engine.reader)
+
+    for text in texts:
+        for name, call in (
+            ("encode", lambda text: engine.encoder.encode([text])),
+            ("search", lambda text: fresh().search(text)),
+            ("answer", lambda text: fresh().answer(text)),
+        ):
+            began = time.perf_counter()
+            call(text)
+            took[name].append((time.perf_counter() - began) * 1000)
+    told = {f"{name} ms": median(values) for name, values in took.items()}
+    return told | {"answer / encode": told["answer ms"] / told["encode ms"]}
+
+
+# --- All of it --------------------------------------------------------------------------------
+
+
+def show(name: str, figures: Mapping[str, float]) -> None:
+    """Print one row."""
+    told = "  ".join(f"{key} {value:.3f}" for key, value in figures.items())
+    print(f"{name}: {told}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--questions", type=int, help="at most N of each kind, always the same")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    options = parser.parse_args()
+    data = options.data / "retrieval"
+    if not data.is_dir():
+        raise SystemExit(f"{data} is not there; say where the data is with KHAZRI_DATA")
+    articles = held_out(data / SQUAD)
+    chance = random.Random(1)
+
+    def sample(asked: list[Asked]) -> list[Asked]:
+        return chance.sample(asked, min(options.questions or len(asked), len(asked)))
+
+    figures: dict[str, dict[str, float]] = {}
+
+    def tell(name: str, row: dict[str, float]) -> None:
+        figures[name] = row
+        show(name, row)
+
+    encoder, reader = Encoder(), Reader()
+    asked = sample(questions(data / SQUAD, articles))
+    tell(f"reading ({len(asked)} questions)", reading(reader, data / SQUAD, asked))
+
+    whole = opened_whole(SQUAD, data / SQUAD)
+    engine, checker = Engine(whole.store, encoder, reader=reader), Checker(whole)
+    told = list(answers(engine, checker, asked))
+    tell("finding and reading", {"first quote holds the answer": first_holds(told, asked)})
+    plain = Engine(whole.store, encoder, threshold=0.0)
+    some = asked[:: max(1, len(asked) // 1000)]
+    untrained = first_holds([plain.answer(one.text) for one in some], some)
+    tell(f"the same without a reader ({len(some)})", {"first quote holds the answer": untrained})
+
+    away = set(articles[::2])
+    without = opened("without", data / SQUAD, lambda title: title not in away, encoder)
+    lost = sample(questions(data / SQUAD, away))
+    missing = Checker(without)
+    refused = list(answers(Engine(without.store, encoder, reader=reader), missing, lost))
+    few = min(len(told), len(refused))
+    tell(f"with and without the article ({few} each)", abstention(told[:few], refused[:few]))
+
+    among = set(articles)
+    second = opened("deceiving", data / DECEIVING, lambda title: title in among, encoder)
+    both = questions(data / DECEIVING, among)
+    deceiving = Engine(second.store, encoder, reader=reader), Checker(second)
+    can = list(answers(*deceiving, sample([one for one in both if one.paragraph])))
+    cannot = list(answers(*deceiving, sample([one for one in both if not one.paragraph])))
+    tell(f"written to deceive ({len(can)} and {len(cannot)})", abstention(can, cannot))
+
+    for name in (SQUAD, *NO_LOSS):
+        home = opened_whole(name, data / name)
+        kept = articles if name == SQUAD else None
+        tell(name, ranking(Engine(home.store, encoder, reader=reader), data / name, kept))
+        home.close()
+    checkers = (checker, missing, deceiving[1])
+    replies, quotes, wrong = (
+        sum(getattr(one, name) for one in checkers) for name in ("replies", "quotes", "wrong")
+    )
+    tell("checked", {"replies": replies, "quotes": quotes, "wrong": wrong})
+    tell("time", times(engine, [one.text for one in asked[:100]]))
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=1))
+
+
+if __name__ == "__main__":
+    main()

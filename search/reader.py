@@ -1,0 +1,205 @@
+"""The reader: a small model that points at the answer in a passage, and says how sure it is.
+
+Extractive reading after Devlin et al., "BERT" (2019), section 4.3: each token of the passage is
+scored as the start and the end of the answer, and the first token of all as "no answer here".
+The default is the embedded MiniLM with what ``tools/train_reader.py`` taught it, kept in
+``reader.safetensors`` as differences from the installed weights.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from index.embeddings import Encoder, precision
+from index.errors import KhazriError
+from index.values import Passage, embedding_text
+
+DEFAULT_READER = "default"
+ADAPTER = Path(__file__).parent / "reader.safetensors"
+QUESTION = 48  # tokens that are read of a question
+LONGEST = 320  # tokens of a question and a passage: what fits the default encoder is read whole
+SPAN = 40  # tokens of an answer
+ABOVE = 100  # characters of a title, and of a heading, that are read with a passage
+UNREAD = -50.0  # log-odds of a passage in which there is nothing to read
+BATCH = 16
+
+Logits = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Where a passage answers a question best: offsets into its document.
+
+    ``score`` is the log-odds of the span against "no answer here": above 0 it sooner answers.
+    """
+
+    passage: Passage
+    start: int
+    end: int
+    score: float
+
+    @property
+    def text(self) -> str:
+        """The answer, word for word."""
+        return self.passage.text[self.start - self.passage.start : self.end - self.passage.start]
+
+
+class Reader:
+    """A question-answering model. It is loaded at first use, once, from any thread."""
+
+    def __init__(self, name: str = DEFAULT_READER) -> None:
+        """``name``: the trained default, a folder, or a model of the hub (may download it)."""
+        self.name = name
+        self._lock = threading.Lock()
+
+    def reads(self, language: str | None) -> bool:
+        """Whether it was made for a language; the default has learnt English alone."""
+        return self.name != DEFAULT_READER or (language or "en").lower().startswith("en")
+
+    def load(self) -> None:
+        """Load the model now rather than at the first question."""
+        _ = self._network
+
+    @cached_property
+    def _network(self) -> tuple[Any, Any]:
+        """The tokenizer and the model."""
+        with self._lock:
+            return _default() if self.name == DEFAULT_READER else _named(self.name)
+
+    def read(self, question: str, passages: Sequence[Passage]) -> tuple[Reading, ...]:
+        """What each passage answers, in the order given."""
+        found: list[Reading] = []
+        for start in range(0, len(passages), BATCH):
+            found += self._read(question, passages[start : start + BATCH])
+        return tuple(found)
+
+    def _read(self, question: str, passages: Sequence[Passage]) -> Iterable[Reading]:
+        import torch
+
+        tokenizer, model = self._network
+        texts = [context(p.document.title, p.heading, p.text) for p in passages]
+        leads = [len(text) - len(p.text) for text, p in zip(texts, passages, strict=True)]
+        pairs, offsets, own = encoded(tokenizer, [question] * len(texts), texts, leads)
+        with torch.inference_mode(), precision():
+            out = model(**pairs)
+        starts, ends = out.start_logits.float().numpy(), out.end_logits.float().numpy()
+        for row, passage in enumerate(passages):
+            if not own[row].any():  # signs alone that the model has no tokens for
+                yield Reading(passage, passage.start, passage.end, UNREAD)
+                continue
+            first, last, score = best_span(starts[row], ends[row], own[row])
+            shift = passage.start - leads[row]
+            at, to = int(offsets[row, first, 0]), int(offsets[row, last, 1])
+            yield Reading(passage, at + shift, to + shift, score)
+
+
+def context(title: str, heading: str, text: str) -> str:
+    """A passage as it is read: below the start of what it stands under."""
+    return embedding_text(title[:ABOVE], heading[:ABOVE], text)
+
+
+def encoded(
+    tokenizer: Any,
+    questions: Sequence[str],
+    texts: Sequence[str],
+    leads: Sequence[int],
+    **options: Any,
+) -> tuple[Any, npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Questions, each with a text, as a model takes them.
+
+    Also the place of each token in its text, ``(pairs, tokens, 2)``, and which tokens are of the
+    passage itself, ``(pairs, tokens)``: those of its text from the character ``leads`` on.
+    """
+    pairs = tokenizer(
+        [_shortened(tokenizer, question) for question in questions],
+        list(texts),
+        truncation="only_second",
+        max_length=LONGEST,
+        padding=True,
+        return_offsets_mapping=True,
+        return_tensors="pt",
+        **options,
+    )
+    offsets = pairs.pop("offset_mapping").numpy()
+    second = np.array([[i == 1 for i in pairs.sequence_ids(row)] for row in range(len(texts))])
+    return pairs, offsets, second & (offsets[:, :, 0] >= np.array(leads)[:, None])
+
+
+def _shortened(tokenizer: Any, question: str) -> str:
+    """A question of at most ``QUESTION`` tokens."""
+    asked = tokenizer(
+        question,
+        add_special_tokens=False,
+        truncation=True,
+        max_length=QUESTION,
+        return_offsets_mapping=True,
+    )
+    last = asked["offset_mapping"][-1:]
+    return question[: last[0][1]] if last else question
+
+
+def best_span(starts: Logits, ends: Logits, own: npt.NDArray[np.bool_]) -> tuple[int, int, float]:
+    """The best span within the tokens that are the passage's ``own``: first, last, and score.
+
+    All three have shape ``(tokens,)``; at least one token is its own.
+    """
+    places = np.flatnonzero(own)
+    sums = starts[places][:, None] + ends[places][None, :]
+    allowed = np.triu(np.ones_like(sums, bool)) & ~np.triu(np.ones_like(sums, bool), SPAN)
+    first, last = divmod(int(np.where(allowed, sums, -np.inf).argmax()), len(places))
+    score = float(sums[first, last] - starts[0] - ends[0]) / 2
+    return int(places[first]), int(places[last]), score
+
+
+def _default() -> tuple[Any, Any]:
+    """The installed MiniLM, and what it was taught beyond."""
+    from transformers import BertForQuestionAnswering
+
+    from search.adapter import installed, unpack
+
+    encoder = Encoder()
+    model: Any = BertForQuestionAnswering(plain(encoder.path))
+    taught = unpack(installed(Path(encoder.path)), encoder.identity, ADAPTER)
+    model.load_state_dict(taught, strict=False)
+    return _tokenizer(encoder.path), model.eval()
+
+
+def plain(path: str) -> Any:
+    """The shape of a model, with the plain attention: on CPUs the fused one is slower to train."""
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(path)
+    config._attn_implementation = "eager"
+    return config
+
+
+def _named(name: str) -> tuple[Any, Any]:
+    from transformers import AutoModelForQuestionAnswering
+    from transformers.utils import logging
+
+    if Path(name).exists():
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")  # nothing is looked up on a hub
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        model = AutoModelForQuestionAnswering.from_pretrained(name)
+        return _tokenizer(name), model.eval()
+    except (OSError, ValueError) as error:
+        raise KhazriError(
+            f"The reader {name} could not be loaded: {error}. Set reader to a folder or the name"
+            ' of a question-answering model, to "default", or to "none".'
+        ) from error
+
+
+def _tokenizer(path: str) -> Any:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(path)

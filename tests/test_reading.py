@@ -1,0 +1,194 @@
+"""What the reader changes: the order of the first passages, what is quoted, what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+from conftest import CheapEncoder, commit, drafted
+
+from index.store import Store
+from index.values import Passage
+from search.answers import SURE
+from search.engine import Engine
+from search.fusion import READER
+from search.question import parts
+from search.reader import Reading
+
+KEPT = "The herring quota is 28,500 tonnes this year."
+SAME = "Each year the herring quota stays at 28,500 tonnes."
+OTHER = "Last year the herring quota was 31,000 tonnes."
+BESIDE = "The herring quota pleased the fishermen."
+
+
+class Knowing:
+    """A reader that knows by heart what stands where, and refuses all else."""
+
+    def __init__(self, answers: Mapping[str, float], languages: Sequence[str] = ("en",)) -> None:
+        """``answers``: the log-odds of each answer, which is pointed at where it stands."""
+        self.answers = answers
+        self.languages = languages
+        self.asked: list[str] = []
+
+    def reads(self, language: str | None) -> bool:
+        return (language or "en") in self.languages
+
+    def read(self, question: str, passages: Sequence[Passage]) -> tuple[Reading, ...]:
+        self.asked.append(question)
+        return tuple(self._one(passage) for passage in passages)
+
+    def _one(self, passage: Passage) -> Reading:
+        for answer, score in self.answers.items():
+            if (at := passage.text.find(answer)) >= 0:
+                start = passage.start + at
+                return Reading(passage, start, start + len(answer), score)
+        return Reading(passage, passage.start, passage.start + 1, -9.0)
+
+
+def reading(store: Store, answers: Mapping[str, float], **options: object) -> Engine:
+    return Engine(store, CheapEncoder(), reader=Knowing(answers), **options)
+
+
+@pytest.fixture
+def fish(store: Store) -> Store:
+    """Four documents that speak of the quota."""
+    texts = {"kept": KEPT, "same": SAME, "other": OTHER, "beside": BESIDE}
+    commit(store, *(drafted(name, text) for name, text in texts.items()))
+    return store
+
+
+QUESTION = "How many tonnes is the herring quota?"
+
+
+def test_the_answer_is_marked_in_its_sentence(fish: Store) -> None:
+    answer = reading(fish, {"28,500 tonnes this": 6.0}).answer(QUESTION)
+    (citation,) = answer.citations
+    assert citation.quote == KEPT
+    assert KEPT[slice(*citation.answer)] == "28,500 tonnes this"
+    assert answer.text == f"{KEPT} [1]"
+
+
+def test_what_says_the_same_supports_and_another_value_differs(fish: Store) -> None:
+    known = {"28,500 tonnes this": 8.0, "28,500 tonnes": 6.0, "31,000 tonnes": SURE}
+    answer = reading(fish, known).answer(QUESTION)
+    told = [(c.role, c.passage.document.uri) for c in answer.citations]
+    assert told == [("answers", "kept"), ("supports", "same"), ("differs", "other")]
+    assert answer.text == f"{KEPT} [1]"
+
+
+def test_what_is_not_sure_is_not_shown_as_differing(fish: Store) -> None:
+    answer = reading(fish, {"28,500 tonnes this": 8.0, "31,000": SURE - 0.1}).answer(QUESTION)
+    assert [c.passage.document.uri for c in answer.citations] == ["kept"]
+
+
+def test_the_same_sentence_elsewhere_is_quoted_as_support(store: Store) -> None:
+    commit(store, drafted("a", KEPT), drafted("b", KEPT))
+    answer = reading(store, {"28,500 tonnes": 8.0}).answer(QUESTION)
+    assert [c.role for c in answer.citations] == ["answers", "supports"]
+    assert {c.passage.document.uri for c in answer.citations} == {"a", "b"}
+
+
+def test_the_reader_takes_part_in_the_order_and_says_why(fish: Store) -> None:
+    plain = Engine(fish, CheapEncoder()).search(QUESTION)
+    last = plain.results[-1].passage
+    read = reading(fish, {last.text: 9.0}).search(QUESTION, read=True)
+    assert read.total == plain.total
+    assert {r.passage.id for r in read.results} == {r.passage.id for r in plain.results}
+    fused = {r.passage.id: r.score for r in plain.results}
+    gained = {r.passage.id: r.score - fused[r.passage.id] for r in read.results}
+    assert gained[last.id] == pytest.approx(READER, abs=1e-4)
+    assert all(abs(gain) < 1e-4 for id, gain in gained.items() if id != last.id)
+    assert [r.score for r in read.results] == sorted((r.score for r in read.results), reverse=True)
+    assert {r.passage.id: r.why.reader for r in read.results}[last.id] == 9.0
+
+
+def test_only_so_many_are_read_and_the_others_keep_their_places(fish: Store) -> None:
+    plain = [r.passage.id for r in Engine(fish, CheapEncoder()).search(QUESTION).results]
+    engine = reading(fish, {"31,000": 9.0, BESIDE: 9.0}, read=2)
+    found = engine.search(QUESTION, read=True).results
+    assert {r.passage.id for r in found[:2]} == set(plain[:2])
+    assert [r.passage.id for r in found[2:]] == plain[2:]
+    assert [r.why.reader is None for r in found] == [False, False, True, True]
+
+
+@pytest.mark.parametrize("options", [{}, {"read": True, "mode": "keyword"}])
+def test_a_plain_search_reads_nothing(fish: Store, options: dict) -> None:
+    engine = reading(fish, {"31,000": 9.0})
+    found = engine.search(QUESTION, **options)
+    assert engine.reader.asked == []
+    assert all(result.why.reader is None for result in found.results)
+
+
+def test_passages_in_a_language_it_has_not_learnt_are_compared_by_sentence(store: Store) -> None:
+    commit(store, drafted("de", "Die Quote ist 28.500 Tonnen. Das ist viel.", language="de"))
+    engine = reading(store, {"viel": 9.0})
+    answer = engine.answer("Wie viele Tonnen ist die Quote?")
+    assert engine.reader.asked == []
+    assert all(citation.answer is None for citation in answer.citations)
+    assert all(result.why.reader is None for result in answer.results)
+
+
+def test_where_the_reader_finds_nothing_nothing_is_answered(fish: Store) -> None:
+    answer = reading(fish, {}).answer(QUESTION)
+    assert not answer.answered
+    assert answer.reason == "Not in your documents: no passage answers this question."
+    assert answer.results
+
+
+@pytest.mark.parametrize(("threshold", "answered"), [(0.0, True), (1.0, False)])
+def test_the_threshold_decides(fish: Store, threshold: float, answered: bool) -> None:
+    engine = reading(fish, {"28,500 tonnes this": 0.0}, threshold=threshold)
+    assert engine.answer(QUESTION).answered is answered
+
+
+def test_each_of_several_questions_has_its_quote(fish: Store) -> None:
+    commit(fish, drafted("ferry", "The ferry to the islands sails on Monday."))
+    engine = Engine(fish, CheapEncoder(), reader=Twofold())
+    both = "How many tonnes is the herring quota? When does the ferry to the islands sail?"
+    answer = engine.answer(both)
+    assert [c.passage.document.uri for c in answer.citations] == ["kept", "ferry"]
+    assert [c.role for c in answer.citations] == ["answers", "answers"]
+    assert answer.notes == ()
+
+
+def test_the_question_without_an_answer_is_named(fish: Store) -> None:
+    engine = Engine(fish, CheapEncoder(), reader=Twofold())
+    answer = engine.answer("How many tonnes is the herring quota? When does the ferry sail?")
+    assert [c.passage.document.uri for c in answer.citations] == ["kept"]
+    assert answer.notes == ("No passage answers “When does the ferry sail?”.",)
+
+
+class Twofold(Knowing):
+    """A reader that answers one question here and another there."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+
+    def read(self, question: str, passages: Sequence[Passage]) -> tuple[Reading, ...]:
+        known = "28,500 tonnes this" if "quota" in question else "Monday"
+        return Knowing({known: 9.0}).read(question, passages)
+
+
+def test_what_was_read_is_not_read_again(fish: Store) -> None:
+    engine = reading(fish, {"28,500": 9.0})
+    engine.search(QUESTION, read=True)
+    engine.answer(QUESTION)
+    assert len(engine.reader.asked) == 1
+    commit(fish, drafted("more", "The herring quota is 28,500 tonnes, and that is final."))
+    engine.answer(QUESTION)
+    assert len(engine.reader.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("How long is it?", ("How long is it?",)),
+        ("How long is it? Who built it?", ("How long is it?", "Who built it?")),
+        ("How long is it? Why? Who built it?", ("How long is it?", "Who built it?")),
+        ("I ask. How long is it", ("I ask. How long is it",)),
+        ("Really?", ("Really?",)),
+        ("One two three? " * 9, ("One two three?",) * 3),
+    ],
+)
+def test_a_text_that_asks_several_questions_is_taken_apart(text: str, asked: tuple) -> None:
+    assert parts(text.strip()) == asked

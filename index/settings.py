@@ -42,7 +42,7 @@ class Settings:
     semantic_weight: float = _number(0.8, 0, 1)  # of the semantic leg in the convex fusion
     reader: str = _text("default")  # "none", or a question-answering model: a folder, on the hub
     read: int = _number(5, 1, 50)  # passages that the reader reads for a question
-    threshold: float = _number(0.5, 0, 1)  # at least this likely, and an answer is given
+    threshold: float = _number(0.6, 0, 1)  # at least this likely, and an answer is given
     host: str = _text("127.0.0.1")
     port: int = _number(8000, 0, 65535)
     watch_interval: float = _number(60.0, 1)  # seconds between looks where no event comes

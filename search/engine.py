@@ -21,7 +21,7 @@ from index.values import Filter, Hit, Passage
 from search.answers import READ, compose
 from search.confidence import THRESHOLD
 from search.fusion import SEMANTIC, answering, convex, reciprocal_rank
-from search.question import LONGEST, Question, parse, parts
+from search.question import LONGEST, Question, asks, parse, parts
 from search.quotes import most_shared
 from search.reader import Reader, Reading
 from search.results import Answer, Found, Matched, Mode, Order, Rank, Result, Why
@@ -247,7 +247,7 @@ class Engine:
             return ranked
         readings = [self._readings(part, passages) for part in parts(text)]
         best = np.array([max(r.score for r in of) for of in zip(*readings, strict=True)])
-        scores = np.array(ranked.scores[: len(passages)]) + answering(best)
+        scores = np.array(ranked.scores[: len(passages)]) + answering(best, asks(text))
         order = np.argsort(-scores, kind="stable")
         return replace(
             ranked,

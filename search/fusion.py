@@ -10,7 +10,8 @@ import numpy.typing as npt
 Scores = npt.NDArray[np.float64]
 
 SEMANTIC = 0.8  # the weight of the semantic leg; measured by bench/quality.py
-READER = 0.1  # what a passage gains at most where the reader is sure that it answers
+READER = 0.03  # what a passage gains for each log-odds of the reader; measured by bench/answers.py
+SURE = 6.0  # log-odds beyond which it is as good as sure, either way
 SMOOTHING = 60  # of reciprocal rank fusion (Cormack, Clarke and Büttcher, 2009)
 
 
@@ -38,9 +39,11 @@ def reciprocal_rank(*ranks: npt.NDArray[Any]) -> Scores:
     return total
 
 
-def answering(log_odds: npt.NDArray[Any]) -> Scores:
-    """What passages gain by the reader's log-odds that they answer: from 0 to ``READER``.
+def answering(log_odds: npt.NDArray[Any], asks: bool) -> Scores:
+    """What passages gain by the reader's log-odds that they answer: from 0 on.
 
-    None loses, so that passages that were read stay above those that were not.
+    None loses, so that passages that were read stay above those that were not. A text that asks
+    nothing has no answer to be pointed at, so there the reader counts for a third.
     """
-    return np.asarray(READER / (1 + np.exp(-np.clip(log_odds, -50, 50))), np.float64)
+    gain = READER * (np.clip(log_odds, -SURE, SURE) + SURE)
+    return np.asarray(gain if asks else gain / 3, np.float64)

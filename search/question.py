@@ -92,6 +92,18 @@ def parse(query: str, more: str = "") -> Question:
 _ASKED = re.compile(r"[^?？؟]+[?？؟]+[\"”’)]*")
 
 
+_ASKING = frozenset(
+    """who whom whose what which when where why how is are was were do does did can could will would
+    should has have had may must""".split()
+)
+
+
+def asks(text: str) -> bool:
+    """Whether a text asks something: by its mark, or by the word that it begins with."""
+    first = next(iter(text.lower().split()), "")
+    return bool(set(text) & set("?？؟")) or first.partition("'")[0] in _ASKING
+
+
 def parts(text: str) -> tuple[str, ...]:
     """The questions that a text asks, one after the other; the text itself where it is but one."""
     found = [match.group().strip() for match in _ASKED.finditer(text)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pytest
 from conftest import CheapEncoder, commit, drafted
 
@@ -11,8 +12,9 @@ from index.store import Store
 from index.values import Passage
 from search.answers import SURE
 from search.engine import Engine
-from search.fusion import READER
-from search.question import parts
+from search.fusion import READER, answering
+from search.fusion import SURE as SURE_OF_IT
+from search.question import asks, parts
 from search.reader import Reading
 
 KEPT = "The herring quota is 28,500 tonnes this year."
@@ -96,8 +98,10 @@ def test_the_reader_takes_part_in_the_order_and_says_why(fish: Store) -> None:
     assert {r.passage.id for r in read.results} == {r.passage.id for r in plain.results}
     fused = {r.passage.id: r.score for r in plain.results}
     gained = {r.passage.id: r.score - fused[r.passage.id] for r in read.results}
-    assert gained[last.id] == pytest.approx(READER, abs=1e-4)
-    assert all(abs(gain) < 1e-4 for id, gain in gained.items() if id != last.id)
+    said = np.array([r.why.reader for r in read.results])
+    assert list(gained.values()) == pytest.approx(list(answering(said, asks=True)))
+    assert gained.pop(last.id) == pytest.approx(2 * SURE_OF_IT * READER)
+    assert max(gained.values()) == pytest.approx(0)
     assert [r.score for r in read.results] == sorted((r.score for r in read.results), reverse=True)
     assert {r.passage.id: r.why.reader for r in read.results}[last.id] == 9.0
 
@@ -192,3 +196,28 @@ def test_what_was_read_is_not_read_again(fish: Store) -> None:
 )
 def test_a_text_that_asks_several_questions_is_taken_apart(text: str, asked: tuple) -> None:
     assert parts(text.strip()) == asked
+
+
+@pytest.mark.parametrize(
+    ("text", "asking"),
+    [
+        ("How long is the border", True),
+        ("what's new", True),
+        ("The border?", True),
+        ("border length", False),
+        ("The quota is 28,500 tonnes.", False),
+        ("", False),
+    ],
+)
+def test_what_asks_is_told_from_what_states(text: str, asking: bool) -> None:
+    assert asks(text) is asking
+
+
+def test_where_nothing_is_asked_the_reader_counts_for_less(fish: Store) -> None:
+    engine = reading(fish, {"31,000": 9.0})
+    gains = []
+    for text in ("herring quota", "What herring quota"):
+        plain = {r.passage.id: r.score for r in engine.search(text).results}
+        read = {r.passage.id: r.score for r in engine.search(text, read=True).results}
+        gains.append(max(read[id] - plain[id] for id in plain))
+    assert gains[0] == pytest.approx(gains[1] / 3)

@@ -27,6 +27,7 @@ QUOTES = 4  # quotes of one answer, at most
 CLOSE = (
     0.85  # chosen without a reader, a further quote must reach this part of the best one's score
 )
+ALIKE = 0.8  # of the question's words in the answer, another value's sentence must hold this part
 SURE = 2.0  # the reader's log-odds from which another passage is said to answer too
 
 
@@ -113,7 +114,7 @@ def _read(
     leads = [part[0] if len(readings) == 1 else max(part, key=_score) for part in answered]
     chosen = [_pointed(lead, "answers") for lead in leads]
     if len(readings) == 1 and leads:
-        chosen += _others(leads[0], answered[0])
+        chosen += _others(asked, leads[0], answered[0])
     return max(likely), _distinct(chosen), tuple(missing)
 
 
@@ -121,11 +122,17 @@ def _score(reading: Reading) -> float:
     return reading.score
 
 
-def _others(lead: Reading, readings: Sequence[Reading]) -> list[Citation]:
-    """Other passages that answer surely: with the same value first, then with another one."""
+def _others(asked: Asked, lead: Reading, readings: Sequence[Reading]) -> list[Citation]:
+    """Other passages that answer surely: with the same value first, then with another one.
+
+    Another value counts only in a sentence that holds about as much of the question: else it is
+    the value of something else.
+    """
     others = [r for r in readings if r.passage.id != lead.passage.id and r.score >= SURE]
     same = [_pointed(r, "supports") for r in others if agree(lead.text, r.text)]
-    return same + [_pointed(r, "differs") for r in others if not agree(lead.text, r.text)]
+    apart = [_pointed(r, "differs") for r in others if not agree(lead.text, r.text)]
+    least = ALIKE * share(asked.weights, _pointed(lead, "answers").quote)
+    return same + [c for c in apart if share(asked.weights, c.quote) >= least]
 
 
 def _pointed(reading: Reading, role: Role) -> Citation:

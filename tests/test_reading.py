@@ -83,6 +83,12 @@ def test_what_is_not_sure_is_not_shown_as_differing(fish: Store) -> None:
     assert [c.passage.document.uri for c in answer.citations] == ["kept"]
 
 
+def test_the_value_of_something_else_is_not_shown_as_differing(fish: Store) -> None:
+    commit(fish, drafted("cod", "For cod the fleet asked for 9,000 tonnes of quota."))
+    answer = reading(fish, {"28,500 tonnes this": 8.0, "9,000 tonnes": 8.0}).answer(QUESTION)
+    assert [c.passage.document.uri for c in answer.citations] == ["kept"]
+
+
 def test_the_same_sentence_elsewhere_is_quoted_as_support(store: Store) -> None:
     commit(store, drafted("a", KEPT), drafted("b", KEPT))
     answer = reading(store, {"28,500 tonnes": 8.0}).answer(QUESTION)

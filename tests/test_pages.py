@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from clients import client_of, small_home
@@ -434,12 +434,12 @@ def test_an_excerpt_is_short_and_marks_the_words_asked_for(listed: list[str]) ->
 
 def test_a_question_among_several_that_nothing_answers_is_named(samples: FlaskClient) -> None:
     both = "How fast was the strongest gust? Who is the king of Spain?"
-    page = see(samples, f"/?q={quote(both)}").text_content()
+    page = see(samples, "/", q=both).text_content()
     assert "No passage answers “Who is the king of Spain?”." in page
 
 
 def test_another_value_is_shown_as_such(samples: FlaskClient) -> None:
-    tree = see(samples, f"/?q={quote('How many passengers did the metro carry in March?')}")
+    tree = see(samples, "/", q="How many passengers did the metro carry in March?")
     (answer,) = tree.xpath("//blockquote[@class='answers']//mark")
     (differs,) = tree.xpath("//blockquote[@class='differs']//mark")
     assert {answer.text, differs.text} == {"4.58 million", "4.62 million"}

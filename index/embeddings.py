@@ -137,7 +137,7 @@ def _load(path: str, name: str) -> Any:
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
-        return SentenceTransformer(path)
+        return prepared(SentenceTransformer(path))
     except (OSError, ValueError) as error:
         raise KhazriError(
             f"The embedding model {name} could not be loaded from {path}: {error}"
@@ -148,10 +148,26 @@ def precision() -> Any:
     """bfloat16 where the processor multiplies it faster than float32, else nothing."""
     import torch
 
+    return torch.autocast("cpu", dtype=torch.bfloat16) if _half() else nullcontext()
+
+
+def prepared(model: Any) -> Any:
+    """A model whose matrices stand in that precision already, rather than converted every time."""
+    import torch
+
+    if _half():
+        for module in model.modules():
+            if isinstance(module, torch.nn.Linear):
+                module.to(torch.bfloat16)
+    return model.eval()
+
+
+def _half() -> bool:
+    import torch
+
     able = torch.cpu.get_capabilities()
-    if torch.cuda.is_available() or not (able.get("avx512_bf16") or able.get("amx_bf16")):
-        return nullcontext()
-    return torch.autocast("cpu", dtype=torch.bfloat16)
+    fast = able.get("avx512_bf16") or able.get("amx_bf16")
+    return bool(fast) and not torch.cuda.is_available()
 
 
 class EmbeddingStore:

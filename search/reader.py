@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from index.embeddings import Encoder, precision
+from index.embeddings import Encoder, precision, prepared
 from index.errors import KhazriError
 from index.values import Passage, embedding_text
 
@@ -30,7 +30,7 @@ LONGEST = 320  # tokens of a question and a passage: what fits the default encod
 SPAN = 40  # tokens of an answer
 ABOVE = 100  # characters of a title, and of a heading, that are read with a passage
 UNREAD = -50.0  # log-odds of a passage in which there is nothing to read
-BATCH = 16
+BATCH = 3  # passages at a time: more are padded more, and no faster for it
 
 Logits = npt.NDArray[np.float32]
 
@@ -77,10 +77,12 @@ class Reader:
 
     def read(self, question: str, passages: Sequence[Passage]) -> tuple[Reading, ...]:
         """What each passage answers, in the order given."""
-        found: list[Reading] = []
-        for start in range(0, len(passages), BATCH):
-            found += self._read(question, passages[start : start + BATCH])
-        return tuple(found)
+        order = sorted(range(len(passages)), key=lambda i: len(passages[i].text))
+        found: dict[int, Reading] = {}
+        for start in range(0, len(order), BATCH):  # of about the same length: less to pad
+            batch = order[start : start + BATCH]
+            found |= zip(batch, self._read(question, [passages[i] for i in batch]), strict=True)
+        return tuple(found[i] for i in range(len(passages)))
 
     def _read(self, question: str, passages: Sequence[Passage]) -> Iterable[Reading]:
         import torch
@@ -162,24 +164,15 @@ def best_span(starts: Logits, ends: Logits, own: npt.NDArray[np.bool_]) -> tuple
 
 def _default() -> tuple[Any, Any]:
     """The installed MiniLM, and what it was taught beyond."""
-    from transformers import BertForQuestionAnswering
+    from transformers import AutoConfig, BertForQuestionAnswering
 
     from search.adapter import installed, unpack
 
     encoder = Encoder()
-    model: Any = BertForQuestionAnswering(plain(encoder.path))
+    model: Any = BertForQuestionAnswering(AutoConfig.from_pretrained(encoder.path))
     taught = unpack(installed(Path(encoder.path)), encoder.identity, ADAPTER)
     model.load_state_dict(taught, strict=False)
-    return _tokenizer(encoder.path), model.eval()
-
-
-def plain(path: str) -> Any:
-    """The shape of a model, with the plain attention: on CPUs the fused one is slower to train."""
-    from transformers import AutoConfig
-
-    config = AutoConfig.from_pretrained(path)
-    config._attn_implementation = "eager"
-    return config
+    return _tokenizer(encoder.path), prepared(model)
 
 
 def _named(name: str) -> tuple[Any, Any]:
@@ -191,7 +184,7 @@ def _named(name: str) -> tuple[Any, Any]:
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         model = AutoModelForQuestionAnswering.from_pretrained(name)
-        return _tokenizer(name), model.eval()
+        return _tokenizer(name), prepared(model)
     except (OSError, ValueError) as error:
         raise KhazriError(
             f"The reader {name} could not be loaded: {error}. Set reader to a folder or the name"

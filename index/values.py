@@ -34,6 +34,8 @@ class Content:
     ``text`` is what a person would read; ``blocks`` are in order, do not overlap, and hold
     every character of ``text`` that is not white space. ``published`` is an ISO 8601 date
     (``2016-04-28``), ``language`` a BCP 47 code (``en``); both only where the format states them.
+    ``metadata`` are further facts in words: ``author`` (several with commas between them),
+    ``created`` and ``changed`` (ISO 8601 dates).
     """
 
     type: str

@@ -40,6 +40,8 @@ def read(data: bytes, name: str) -> Content:
         raise Unreadable("empty: the file holds no text")
     format = _format(data, name)
     try:
+        if format.read is None:
+            raise Unreadable("no text of its own: it only holds other files")
         return format.read(data)
     except Unreadable:
         raise

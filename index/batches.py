@@ -4,22 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import islice
 
 from index.changes import Draft, Failed
 from index.documents import Given
+from index.plan import Part
 from index.progress import Progress, Watcher
-from index.snapshot import Source
 from index.sources import File
 
 AHEAD = 64  # documents that are read ahead of the encoder
 
-Work = tuple[Source, File | Given]
+Work = tuple[Part, File | Given]
 
 
-def ahead(
-    make: Callable[[Work], Draft | Failed | None], items: Sequence[Work]
-) -> Iterator[Draft | Failed | None]:
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What was made of one file, with all that is within it, or of one given document.
+
+    ``file`` is the name of the file; empty for a given document.
+    """
+
+    source_id: int
+    file: str
+    drafts: tuple[Draft, ...]
+    failures: tuple[Failed, ...]
+
+    @property
+    def name(self) -> str:
+        """The name of the file or of the document."""
+        names = [draft.uri for draft in self.drafts] + [failed.uri for failed in self.failures]
+        return self.file or next(iter(names), "")
+
+    @property
+    def passages(self) -> int:
+        """How many passages it adds."""
+        return sum(len(draft.spans) for draft in self.drafts)
+
+
+def ahead(make: Callable[[Work], Made | None], items: Sequence[Work]) -> Iterator[Made | None]:
     """Make drafts in a thread of their own, at most ``AHEAD`` before they are wanted."""
     with ThreadPoolExecutor(1) as pool:
         rest = iter(items)
@@ -34,19 +57,19 @@ def ahead(
 
 
 def batches(
-    made: Iterable[Draft | Failed | None], size: int, progress: Progress, watch: Watcher
-) -> Iterator[list[Draft | Failed]]:
+    made: Iterable[Made | None], size: int, progress: Progress, watch: Watcher
+) -> Iterator[list[Made]]:
     """Group drafts to about ``size`` passages."""
-    batch: list[Draft | Failed] = []
+    batch: list[Made] = []
     held = 0
     for one in made:
         progress.done += 1
         if one is None:
             continue
-        progress.current = one.uri
+        progress.current = one.name
         watch(progress)
         batch.append(one)
-        held += len(one.spans) if isinstance(one, Draft) else 1
+        held += max(one.passages, 1)
         if held >= size:
             yield batch
             batch, held = [], 0

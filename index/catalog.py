@@ -16,7 +16,7 @@ from pathlib import Path
 from index import seals
 from index.errors import KhazriError
 
-VERSION = 2
+VERSION = 3
 TODO = (
     "Restore a backup with 'khazri restore FILE', or move the home away and index your sources"
     " again."
@@ -81,6 +81,10 @@ CREATE TABLE rebuilds (
     replaced INTEGER PRIMARY KEY, model TEXT NOT NULL, analyzer TEXT NOT NULL,
     id INTEGER NOT NULL, passages INTEGER NOT NULL, files TEXT NOT NULL
 )
+""",
+    2: """
+ALTER TABLE documents ADD COLUMN metadata TEXT NOT NULL DEFAULT '{}';
+CREATE INDEX documents_by_text ON documents (text_hash)
 """,
 }
 
@@ -255,7 +259,7 @@ def explained(error: Exception, path: Path, todo: str = TODO) -> KhazriError:
     said = str(error)
     if isinstance(error, UnicodeDecodeError):  # SQLite quotes what it can't read
         said = "its schema is malformed"
-    if any(words in said for words in ("malformed", "not a database", "corrupt", "no such")):
+    if any(words in said for words in ("malformed", "not a database", "corrupt", "no such", "syntax")):
         return KhazriError(f"{path} is damaged ({said}). Nothing was changed. {todo}")
     if "readonly" in said:
         return KhazriError(f"{path} can't be written: {said}. Check its permissions.")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from index.values import Block, Span
 
@@ -30,6 +30,7 @@ class Draft:
     published: str | None = None
     language: str | None = None
     tags: tuple[str, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,9 @@ class Changes:
     """All that one commit does, applied together or not at all.
 
     ``removals`` are document ids; ``by_hand`` says that a person removed them, so that they stay
-    away when their source is read again. ``read`` are names that are readable again.
+    away when their source is read again. ``read`` are files that were read anew: what was known of
+    them and of what is within them, and is not among ``drafts`` and ``failures``, goes.
+    ``cleared`` are names whose failure is to be forgotten.
     """
 
     drafts: Sequence[Draft] = ()
@@ -67,6 +70,7 @@ class Changes:
     moves: Sequence[Move] = ()
     failures: Sequence[Failed] = ()
     cleared: Sequence[tuple[int, str]] = ()
+    read: Sequence[tuple[int, str]] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.drafts or self.removals or self.moves or self.failures or self.cleared)
+        return any((self.drafts, self.removals, self.moves, self.failures, self.cleared, self.read))

@@ -29,6 +29,7 @@ from index.rows import digest, seal
 from index.seals import Broken
 from index.segments import Damaged, load_files, open_segment, verify
 from index.store import Store
+from index.values import file_of
 
 log = logging.getLogger("khazri.check")
 
@@ -338,9 +339,12 @@ def read_again(home: Home, id: int) -> str:
     original = home.path / "uploads" / str(content_hash)
     if kind == "uploads" and original.is_file():
         data = original.read_bytes()
-        if digest(data) == content_hash and home.indexer.add([Upload(uri, data)])[0].stored:
+        if (
+            digest(data) == content_hash
+            and home.indexer.add([Upload(file_of(uri), data)])[0].stored
+        ):
             return f"{words} was read again from its original."
-    file = {"folder": uri, "file": uri, "jsonl": location}.get(kind)
+    file = {"folder": file_of(uri), "file": file_of(uri), "jsonl": location}.get(kind)
     if file and Path(file).is_file():
         with home.store.catalog.write() as db:
             db.execute(

@@ -69,6 +69,7 @@ def draft(source_id: int, uri: str, content: Content, content_hash: str, ruler: 
         content_hash,
         published=content.published,
         language=content.language,
+        metadata=content.metadata,
     )
 
 

@@ -6,27 +6,28 @@ never embedded is encoded; each batch is one commit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from index.batches import ahead, batches
+from index.batches import Made, ahead, batches
 from index.changes import Changes, Draft, Failed
 from index.disk import of_disk
 from index.documents import Given, draft, embedding_texts, given_draft
 from index.embeddings import Encoder
 from index.errors import KhazriError, Unreadable
 from index.locks import locked
-from index.plan import Options, Plan, Settled, compare, stamp
+from index.plan import Away, Options, Part, Plan, Settled, compare, stamp
 from index.progress import Cancelled as Cancelled
 from index.progress import Progress as Progress
 from index.progress import Watcher as Watcher
-from index.readers import read
+from index.readers.process import parts
 from index.rows import digest
 from index.snapshot import Source
 from index.sources import File, amending, covering, listed, place, register, retag
 from index.store import NotEmbedded, Store
+from index.values import within
 
 BATCH = 1024  # passages, about, that one commit adds
 LARGEST = 256 << 20  # bytes of a file; a larger one is refused
@@ -154,7 +155,7 @@ class Indexer:
         if plan.crossing:
             self._cross(plan, progress)
             first = Changes()
-        work = [(part.source, one) for part in plan.parts for one in (*part.new, *part.changed)]
+        work = [(part, one) for part in plan.parts for one in (*part.new, *part.changed)]
         made = ahead(lambda item: self._make(*item), work)
         for batch in batches(made, BATCH, progress, watch):
             self._commit_batch(batch, first, plan, progress, watch)
@@ -169,24 +170,26 @@ class Indexer:
 
     def _commit_batch(
         self,
-        batch: Sequence[Draft | Failed],
+        batch: Sequence[Made],
         first: Changes,
         plan: Plan,
         progress: Progress,
         watch: Watcher,
     ) -> None:
-        told = {(p.source.id, uri): one for p in plan.parts for uri, one in p.recorded.items()}
+        told = {one for p in plan.parts for one in p.recorded.values()}
         known = {(p.source.id, one.uri) for p in plan.parts for one in p.changed}
-        progress.failed += [one for one in batch if isinstance(one, Failed)]
-        batch = [one for one in batch if told.get((one.source_id, one.uri)) != one]
+        progress.failed += [one for made in batch for one in made.failures]
+        batch = [made for made in batch if made.drafts or not told.issuperset(made.failures)]
         if not batch and not first:
             return
         self.commit(batch, progress, watch, first)
         _count(first, plan, progress)
-        drafts = [one for one in batch if isinstance(one, Draft)]
-        changed = sum((one.source_id, one.uri) in known for one in drafts)
-        progress.changed += changed
-        progress.added += len(drafts) - changed
+        for made in batch:
+            if (made.source_id, made.name) in known:
+                progress.changed += len(made.drafts)
+            else:
+                progress.added += len(made.drafts)
+            progress.read.update(draft.type for draft in made.drafts)
         watch(progress)
 
     def _cross(self, plan: Plan, progress: Progress) -> None:
@@ -196,15 +199,16 @@ class Indexer:
             old |= {source.id: source for source in listed(db)}
         with amending(self.store) as (db, rows):
             rows.remove(plan.changes.removals, by_hand=False)
-            for rename in plan.crossing:
+            crossing = [(rename, id) for rename in plan.crossing for id in rename.known.ids]
+            for rename, id in crossing:
                 db.execute(
                     "UPDATE documents SET source_id = ? WHERE id = ?",
-                    [rename.source.id, rename.known.id],
+                    [rename.source.id, id],
                 )
             rows.apply(replace(plan.changes, removals=()))
-            for rename in plan.crossing:
+            for rename, id in crossing:
                 if (before := old[rename.known.source_id]).tags != rename.source.tags:
-                    retag(db, rename.known.id, before, rename.source)
+                    retag(db, id, before, rename.source)
         progress.generation = self._generation()
         _count(plan.changes, plan, progress)
 
@@ -233,44 +237,78 @@ class Indexer:
         with self.store.catalog.read() as db:
             return int(db.execute("SELECT generation FROM state").fetchone()[0])
 
-    def _make(self, source: Source, one: File | Given) -> Draft | Failed | None:
-        """Read and split one document: a draft, or why there is none (None: it is gone)."""
-        size, mtime_ns = stamp(one) if isinstance(one, File) else (0, 0)
+    def _make(self, part: Part, one: File | Given) -> Made | None:
+        """Read and split one file or given document (None: it is gone)."""
+        source = part.source
+        if isinstance(one, Given):
+            return self._given(source.id, one, source.tags)
+        size, mtime_ns = stamp(one)
         try:
-            if isinstance(one, Given):
-                made = given_draft(source.id, one, self.encoder)
-                return replace(made, tags=tuple(dict.fromkeys(made.tags + source.tags)))
             if one.size > LARGEST:
                 raise Unreadable(f"too large: it has over {LARGEST >> 20} MB; split it")
             data = one.path.read_bytes()
-            made = draft(source.id, one.uri, read(data, one.path.name), digest(data), self.encoder)
-            return replace(made, size=size, mtime_ns=mtime_ns, tags=source.tags)
         except FileNotFoundError:
             return None
         except OSError as error:
             reason = f"can't be read: {error.strerror}"
         except Unreadable as error:
             reason = str(error)
-        return Failed(source.id, one.uri, reason, size, mtime_ns)
+        else:
+            made = self._read(source.id, one.uri, one.path.name, data, part.away)
+            drafts = [replace(d, mtime_ns=mtime_ns, tags=source.tags) for d in made.drafts]
+            failures = [replace(one, mtime_ns=mtime_ns) for one in made.failures]
+            return replace(made, drafts=tuple(drafts), failures=tuple(failures))
+        return Made(source.id, one.uri, (), (Failed(source.id, one.uri, reason, size, mtime_ns),))
+
+    def _read(
+        self, source_id: int, uri: str, name: str, data: bytes, away: Mapping[str, Away]
+    ) -> Made:
+        """The documents of a file and of what is within it, without those that stay ``away``."""
+        hash = digest(data)
+        drafts, failures, passed = [], [], 0
+        for part in parts(data, name):
+            inner = within(uri, part.path)
+            if part.content is None:
+                failures.append(Failed(source_id, inner, part.reason, len(data)))
+            elif part.path and inner in away and away[inner].content_hash == hash:
+                passed += 1
+            else:
+                made = draft(source_id, inner, part.content, hash, self.encoder)
+                drafts.append(replace(made, size=len(data)))
+        if not drafts and not passed and all(one.uri != uri for one in failures):
+            reason = "no text: none of the files within it can be read"
+            failures.insert(0, Failed(source_id, uri, reason, len(data)))
+        return Made(source_id, uri, tuple(drafts), tuple(failures))
+
+    def _given(self, source_id: int, one: Given, tags: Sequence[str] = ()) -> Made:
+        try:
+            made = given_draft(source_id, one, self.encoder)
+        except Unreadable as error:
+            return Made(source_id, "", (), (Failed(source_id, one.uri, str(error)),))
+        made = replace(made, tags=tuple(dict.fromkeys((*made.tags, *tags))))
+        return Made(source_id, "", (made,), ())
 
     def commit(
         self,
-        batch: Sequence[Draft | Failed],
+        batch: Sequence[Made],
         progress: Progress,
         watch: Watcher,
         first: Changes = NOTHING,
     ) -> int:
         """Embed what is new in a batch, and commit the whole of it, with the changes ``first``."""
-        drafts = [one for one in batch if isinstance(one, Draft)]
-        failures = [one for one in batch if isinstance(one, Failed)]
+        drafts = [draft for made in batch for draft in made.drafts]
+        failures = [failed for made in batch for failed in made.failures]
         progress.embedded += self._embed(drafts, progress, watch)
         # A document that can no longer be read is shown as a failure, not as it used to be.
-        lost = [id for one in failures for id in self._ids(one)]
+        lost = [
+            id for made in batch if not made.file for one in made.failures for id in self._ids(one)
+        ]
         changes = replace(
             first,
             drafts=drafts,
             failures=[*first.failures, *failures],
             removals=[*first.removals, *lost],
+            read=[(made.source_id, made.file) for made in batch if made.file],
         )
         try:
             progress.generation = self.store.apply(changes, self.encoder.identity)
@@ -313,26 +351,19 @@ class Indexer:
         with self.store.catalog.write() as db:
             uploads = register(db, "uploads", "uploads", "uploads")
             given = register(db, "api", "api", "api")
-        made: list[Draft | Failed] = []
+        made: list[Made] = []
         originals: dict[str, bytes] = {}
         for item in items:
-            try:
-                if isinstance(item, Given):
-                    made.append(given_draft(given, item, self.encoder))
-                else:
-                    content = read(item.data, item.name)
-                    hash = digest(item.data)
-                    one = draft(uploads, item.name, content, hash, self.encoder)
-                    self._keep(item.data, hash)
-                    originals[hash] = item.data
-                    made.append(replace(one, size=len(item.data)))
-            except Unreadable as error:
-                name = item.uri if isinstance(item, Given) else item.name
-                made.append(Failed(uploads, name, str(error)))
-        drafts = [one for one in made if isinstance(one, Draft)]
-        generation = 0
-        if drafts:
-            generation = self.commit(drafts, Progress(), lambda progress: None)
+            if isinstance(item, Given):
+                made.append(self._given(given, item))
+                continue
+            made.append(self._read(uploads, item.name, item.name, item.data, {}))
+            if made[-1].drafts:
+                originals[digest(item.data)] = item.data
+        for hash, data in originals.items():
+            self._keep(data, hash)
+        stored = [one for one in made if one.drafts]
+        generation = self.commit(stored, Progress(), lambda progress: None) if stored else 0
         for hash, data in originals.items():
             if not (self.store.home / "uploads" / hash).exists():  # compacted before the commit
                 self._keep(data, hash)
@@ -340,7 +371,10 @@ class Indexer:
                 pass
         with self.store.snapshot() as snapshot:
             generation = generation or snapshot.generation
-        return [self._outcome(one, generation) for one in made]
+        told: list[Draft | Failed] = []
+        for one in made:
+            told += [*one.drafts, *one.failures]
+        return [self._outcome(one, generation) for one in told]
 
     def _outcome(self, one: Draft | Failed, generation: int) -> Outcome:
         if isinstance(one, Failed):

@@ -11,7 +11,7 @@ import sqlite3
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from index.errors import KhazriError
 from index.readers import supported
 from index.snapshot import Source
 from index.sources import File, file_hash, files, held_by, out_of_sight, wanted
+from index.values import file_of
 
 FEW = 10  # documents of a source that may always go at once
 RACY = 2_000_000_000  # nanoseconds: what was written so shortly before may be written again unseen
@@ -32,14 +33,22 @@ Settled = Callable[[str, Stamp], bool]
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the catalog knows of a document, for comparing."""
+    """What the catalog knows of a file, or of a document that came as JSON, for comparing.
 
-    id: int
+    ``documents`` are the ids and names of all that was read from it; ``uri`` is its own name.
+    """
+
+    documents: tuple[tuple[int, str], ...]
     source_id: int
     uri: str
     content_hash: str
     size: int
     mtime_ns: int
+
+    @property
+    def ids(self) -> list[int]:
+        """The documents that were read from it."""
+        return [id for id, _ in self.documents]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +90,7 @@ class Part:
     source: Source
     known: dict[str, Known] = field(default_factory=dict)
     recorded: dict[str, Failed] = field(default_factory=dict)  # failures told before
+    inner: dict[str, list[Failed]] = field(default_factory=dict)  # those within a file
     away: dict[str, Away] = field(default_factory=dict)
     new: list[File | Given] = field(default_factory=list)
     changed: list[File | Given] = field(default_factory=list)
@@ -115,11 +125,20 @@ class Plan:
         """What is done before anything is read."""
         parts = self.parts
         return Changes(
-            removals=[known.id for p in parts for known in (*p.gone, *p.dropped)],
-            moves=[_move(rename.known.id, rename.file) for rename in self.renames],
-            failures=[one for p in parts for one in p.fresh],
+            removals=[id for p in parts for known in (*p.gone, *p.dropped) for id in known.ids],
+            moves=[move for rename in self.renames for move in _moves(rename.known, rename.file)],
+            failures=[one for p in parts for one in p.fresh] + self._followed(),
             cleared=[(p.source.id, uri) for p in parts for uri in p.cleared],
         )
+
+    def _followed(self) -> list[Failed]:
+        """What could not be read within renamed files, under the names that these have now."""
+        inner = {p.source.id: p.inner for p in self.parts}
+        return [
+            replace(one, source_id=r.source.id, uri=r.file.uri + one.uri.removeprefix(r.known.uri))
+            for r in self.renames
+            for one in inner.get(r.known.source_id, {}).get(r.known.uri, ())
+        ]
 
     @property
     def crossing(self) -> list[Rename]:
@@ -143,7 +162,7 @@ def compare(
             one
             for source in every
             if source.id not in run and source.kind != "jsonl"
-            for one in _known(db, source.id).values()
+            for one in _known(db, source.id, source.kind).values()
         ]
     for part in parts:
         _look(part, options, [s for s in every if s.location != part.source.location], run)
@@ -166,8 +185,12 @@ def stamp(file: File) -> tuple[int, int]:
     return file.size, file.mtime_ns if time.time_ns() - file.mtime_ns > RACY else 0
 
 
-def _move(id: int, file: File) -> Move:
-    return Move(id, file.uri, *stamp(file))
+def _moves(known: Known, file: File) -> list[Move]:
+    """The documents of a file under the name and time that it has now."""
+    return [
+        Move(id, file.uri + uri.removeprefix(known.uri), *stamp(file))
+        for id, uri in known.documents
+    ]
 
 
 # What the catalog knows: a fixed number of queries for a source
@@ -181,21 +204,32 @@ def _recorded(db: sqlite3.Connection, source: Source) -> Part:
     removed = db.execute(
         "SELECT uri, content_hash, removed FROM removals WHERE source_id = ?", [source.id]
     )
+    recorded = {row["uri"]: Failed(*row) for row in failed}
+    inner: dict[str, list[Failed]] = {}
+    for one in recorded.values():
+        if (file := _name(source, one.uri)) != one.uri:
+            inner.setdefault(file, []).append(one)
     return Part(
         source,
-        _known(db, source.id),
-        {row["uri"]: Failed(*row) for row in failed},
+        _known(db, source.id, source.kind),
+        recorded,
+        inner,
         {row["uri"]: Away(row["content_hash"], _nanoseconds(row["removed"])) for row in removed},
     )
 
 
-def _known(db: sqlite3.Connection, source_id: int) -> dict[str, Known]:
+def _known(db: sqlite3.Connection, source_id: int, kind: str) -> dict[str, Known]:
     rows = db.execute(
         "SELECT id, source_id, uri, content_hash, size, mtime_ns FROM documents"
-        " WHERE source_id = ?",
+        " WHERE source_id = ? ORDER BY uri",
         [source_id],
     )
-    return {row["uri"]: Known(*row) for row in rows}
+    found: dict[str, Known] = {}
+    for id, source_id, uri, *rest in rows:
+        file = uri if kind == "jsonl" else file_of(uri)
+        before = found[file].documents if file in found else ()
+        found[file] = Known((*before, (id, uri)), source_id, file, *rest)
+    return found
 
 
 def _nanoseconds(time: str) -> int:
@@ -262,19 +296,21 @@ def _sort(one: File | Given, part: Part) -> None:
     failed = part.recorded.get(one.uri)
     if known is None:
         if failed and (failed.size, failed.mtime_ns) == (one.size, one.mtime_ns):
-            part.failures.append(failed)
+            part.failures += [failed, *part.inner.get(one.uri, ())]
         else:
             part.new.append(one)
     elif (known.size, known.mtime_ns) == (one.size, one.mtime_ns):
         part.unchanged += 1
+        part.failures += part.inner.get(one.uri, ())
     else:
         hash = part.hashes[one.uri] = file_hash(one)
         if hash != known.content_hash:
             part.changed.append(one)
             return
         part.unchanged += 1
+        part.failures += part.inner.get(one.uri, ())
         if (known.size, known.mtime_ns) != stamp(one):
-            part.touched.append(_move(known.id, one))
+            part.touched += _moves(known, one)
 
 
 def _missing(part: Part, seen: Collection[str], others: Sequence[Source]) -> None:
@@ -290,7 +326,13 @@ def _missing(part: Part, seen: Collection[str], others: Sequence[Source]) -> Non
                 part.gone.append(known)
         else:
             part.dropped.append(known)
-    part.cleared = [u for u in part.recorded if u not in seen and not u.startswith(blind)]
+    part.cleared = [
+        uri for uri in part.recorded if _name(source, uri) not in seen and not uri.startswith(blind)
+    ]
+
+
+def _name(source: Source, uri: str) -> str:
+    return uri if source.kind == "jsonl" else file_of(uri)
 
 
 def _stamp_at(path: str) -> Stamp:
@@ -395,17 +437,17 @@ def _renamed(parts: Sequence[Part], others: Sequence[Known]) -> list[Rename]:
 def _matched(found: Mapping[Key, Candidate], documents: Sequence[Known]) -> dict[Key, Known]:
     """Pair files with documents of the same hash, those of the same name first."""
     matches: dict[Key, Known] = {}
-    taken: set[int] = set()
+    taken: set[tuple[int, str]] = set()
     for named in (True, False):
         pool: dict[tuple[str, str], list[Known]] = defaultdict(list)
         for known in reversed(documents):
-            if known.id not in taken:
+            if known.documents[0] not in taken:
                 pool[_likeness(known.content_hash, known.uri, named)].append(known)
         for key, one in found.items():
             alike = pool[_likeness(one.hash, one.file.uri, named)]
             if alike and key not in matches:
                 matches[key] = alike.pop()
-                taken.add(matches[key].id)
+                taken.add(matches[key].documents[0])
     return matches
 
 
@@ -417,14 +459,14 @@ def _take_out(
     parts: Sequence[Part], matches: Mapping[Key, Known], replaced: Mapping[Key, Known]
 ) -> None:
     """Take what was renamed out of the parts. A document that lost its name to it is dropped."""
-    moved = {known.id for known in matches.values()}
+    moved = {known.documents[0] for known in matches.values()}
     for part in parts:
         id = part.source.id
         for one in part.changed:
-            if (id, one.uri) in matches and replaced[id, one.uri].id not in moved:
+            if (id, one.uri) in matches and replaced[id, one.uri].documents[0] not in moved:
                 part.dropped.append(replaced[id, one.uri])
-        part.gone = [known for known in part.gone if known.id not in moved]
-        part.hidden = [known for known in part.hidden if known.id not in moved]
+        part.gone = [known for known in part.gone if known.documents[0] not in moved]
+        part.hidden = [known for known in part.hidden if known.documents[0] not in moved]
         part.new = [one for one in part.new if (id, one.uri) not in matches]
         part.changed = [one for one in part.changed if (id, one.uri) not in matches]
 

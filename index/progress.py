@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -27,6 +28,7 @@ class Progress:
     current: str = ""
     generation: int = 0
     failed: list[Failed] = field(default_factory=list)
+    read: Counter[str] = field(default_factory=Counter)  # documents by type
     started: float = field(default_factory=time.monotonic)
 
     @property

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 
 from index.changes import Changes, Draft, Failed, Move
 from index.segments import Files
-from index.values import Block
+from index.values import SEPARATOR, Block
 
 
 def now() -> str:
@@ -32,6 +32,15 @@ def dump_blocks(blocks: Iterable[Block]) -> str:
 def load_blocks(dumped: str) -> tuple[Block, ...]:
     """The inverse of ``dump_blocks``."""
     return tuple(Block(*row) for row in json.loads(dumped))
+
+
+# A file and what is within it, found by the index of names: see ``bounds``.
+WITHIN = "source_id = ? AND (uri = ? OR (uri > ? AND uri < ?))"
+
+
+def bounds(file: str) -> tuple[str, str]:
+    """Between which names the documents within a file are: ``file//a`` and the like."""
+    return f"{file}{SEPARATOR}", f"{file}{SEPARATOR[:-1]}{chr(ord(SEPARATOR[-1]) + 1)}"
 
 
 _SEALED = "uri, title, type, published, language, tags, content_hash, text_hash"
@@ -68,14 +77,14 @@ class Rows:
         time = now()
         self._db.execute(
             "INSERT INTO documents (id, source_id, uri, title, type, published, language, tags,"
-            " content_hash, size, mtime_ns, text_hash, seal, passages, added, changed, generation)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, ?, ?, ?)"
+            " content_hash, size, mtime_ns, text_hash, seal, passages, added, changed, generation,"
+            " metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, ?, ?, ?, ?)"
             " ON CONFLICT (id) DO UPDATE SET title = excluded.title, type = excluded.type,"
             " published = excluded.published, language = excluded.language, tags = excluded.tags,"
             " content_hash = excluded.content_hash, size = excluded.size,"
             " mtime_ns = excluded.mtime_ns, text_hash = excluded.text_hash,"
             " passages = excluded.passages, changed = excluded.changed,"
-            " generation = excluded.generation",
+            " generation = excluded.generation, metadata = excluded.metadata",
             [
                 document_id,
                 draft.source_id,
@@ -93,6 +102,7 @@ class Rows:
                 time,
                 time,
                 self._generation,
+                json.dumps(dict(draft.metadata)),
             ],
         )
         self._db.execute(
@@ -151,6 +161,14 @@ class Rows:
             self._db.execute("DELETE FROM failures WHERE source_id = ? AND uri = ?", name)
             self._db.execute("DELETE FROM removals WHERE source_id = ? AND uri = ?", name)
 
+    def _forget(self, source_id: int, file: str, stored: Collection[tuple[int, str]]) -> None:
+        """Drop what was known of a file, and of all within it, that is not stored anew."""
+        places = [source_id, file, *bounds(file)]
+        rows = self._db.execute(f"SELECT id, uri FROM documents WHERE {WITHIN}", places)
+        gone = [row[0] for row in rows.fetchall() if (source_id, row[1]) not in stored]
+        self.remove(gone, by_hand=False)
+        self._db.execute(f"DELETE FROM failures WHERE {WITHIN}", places)
+
     def segment(self, id: int, passages: int, files: Files) -> None:
         """Name a segment, so that it counts from this generation on."""
         self._db.execute(
@@ -162,6 +180,9 @@ class Rows:
         """All of the changes but the drafts, which need ids."""
         self.remove(changes.removals, changes.by_hand)
         self.move(changes.moves)
+        stored = {(draft.source_id, draft.uri) for draft in changes.drafts}
+        for source_id, file in changes.read:
+            self._forget(source_id, file, stored)
         for failed in changes.failures:
             self.fail(failed)
         self.clear(changes.cleared)

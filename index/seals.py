@@ -14,7 +14,9 @@ from dataclasses import dataclass
 
 _TABLE = "CREATE TABLE seals (name TEXT, key, row, PRIMARY KEY (name, key)) WITHOUT ROWID"
 _WHOLE = ("texts", "passages")  # under the seal of their document
-_REST = "id source_id size mtime_ns passages added changed generation seal".split()  # the others
+_REST = (
+    "id source_id size mtime_ns passages added changed generation seal metadata".split()
+)  # the others
 _OWN = {  # what SQLite itself keeps: the key and the value of each
     "sqlite_sequence": ("name", "seq"),
     "sqlite_master": ("name", "sql"),

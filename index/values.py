@@ -11,6 +11,8 @@ from typing import Literal
 
 BlockKind = Literal["heading", "paragraph", "item", "row"]
 
+SEPARATOR = "//"  # between a file and what is within it; it stands in no path of a file
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
@@ -119,3 +121,14 @@ def embedding_text(title: str, heading: str, text: str) -> str:
     """A passage with what it stands under: the exact text that both legs are given for it."""
     above = [part for part in (title, heading) if part and not text.startswith(part)]
     return "\n".join([*above, text])
+
+
+def within(uri: str, path: str) -> str:
+    """The name of a document within the file ``uri``."""
+    return f"{uri}{SEPARATOR}{path}" if path else uri
+
+
+def file_of(uri: str) -> str:
+    """The file that a document lies in, which may be its own."""
+    at = uri.find(SEPARATOR, 1)
+    return uri if at < 0 else uri[:at]

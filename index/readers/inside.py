@@ -1,0 +1,89 @@
+"""A file with all that is within it: one ``Part`` for each text, or the reason why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from index.errors import Unreadable
+from index.readers import content, kind
+from index.readers.blocks import one_line
+from index.readers.format import Format, Inner
+from index.values import SEPARATOR, Content
+
+DEPTH = 4  # files within files within files …
+UNPACKED = 1 << 30  # bytes of all that is within one file, however deep
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a file, or a file within it, gave. ``path`` leads there: empty for the file itself."""
+
+    path: str
+    content: Content | None
+    reason: str = ""
+
+
+class _Files:
+    """A walk through one file: what was unpacked so far, and which paths are taken."""
+
+    def __init__(self) -> None:
+        self.unpacked = 0
+        self.taken: dict[str, int] = {}
+
+    def parts(self, data: bytes, name: str, path: str, depth: int) -> Iterator[Part]:
+        try:
+            format = kind(data, name)
+        except Unreadable as error:
+            yield Part(path, None, str(error))
+            return
+        if format.read is not None:
+            try:
+                yield Part(path, content(format, data))
+            except Unreadable as error:
+                yield Part(path, None, str(error))
+        if format.unpack is not None:
+            yield from self._inner(format, data, path, depth)
+
+    def _inner(self, format: Format, data: bytes, path: str, depth: int) -> Iterator[Part]:
+        for inner in _unpacked(format, data):
+            at = self._free(path, inner.name)
+            self.unpacked += len(inner.data)
+            if inner.reason:
+                yield Part(at, None, inner.reason)
+            elif depth == DEPTH:
+                yield Part(at, None, f"too deep: it lies in {DEPTH} files within each other")
+            elif self.unpacked > UNPACKED:
+                yield Part(at, None, f"too large: over {UNPACKED >> 30} GB when unpacked")
+                return
+            else:
+                yield from self.parts(inner.data, inner.name, at, depth + 1)
+
+    def _free(self, path: str, name: str) -> str:
+        """A path of its own for a file within ``path``, whatever names were given there."""
+        while SEPARATOR in name:
+            name = name.replace(SEPARATOR, "/")
+        name = one_line(name).strip("/") or "unnamed"
+        at = f"{path}{SEPARATOR}{name}" if path else name
+        self.taken[at] = count = self.taken.get(at, 0) + 1
+        return at if count == 1 else self._free(path, f"{name} ({count})")
+
+
+def parts(data: bytes, name: str) -> Iterator[Part]:
+    """All that a file holds, the file itself first. Raises nothing but a lack of memory."""
+    yield from _Files().parts(data, name, "", 0)
+
+
+def _unpacked(format: Format, data: bytes) -> Iterator[Inner]:
+    """The files within a file; where it breaks off, a last one says so."""
+    if format.unpack is None:
+        return
+    try:
+        yield from format.unpack(data)
+    except MemoryError:
+        raise
+    except Unreadable as error:
+        yield Inner("the rest", b"", str(error))
+    except Exception as error:  # whatever a parser fails with, the file is at fault
+        reason = str(error).split("\n")[0][:120] or type(error).__name__
+        yield Inner("the rest", b"", f"damaged: it can't be unpacked further ({reason})")

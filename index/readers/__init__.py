@@ -5,7 +5,21 @@ from __future__ import annotations
 from pathlib import PurePath
 
 from index.errors import Unreadable
-from index.readers import docx, foreign, html, mail, markdown, pdf, text
+from index.readers import (
+    docx,
+    epub,
+    foreign,
+    html,
+    json_document,
+    jsonl,
+    mail,
+    markdown,
+    mhtml,
+    pdf,
+    restructured,
+    rtf,
+    text,
+)
 from index.readers.format import Format
 from index.values import Content
 
@@ -14,9 +28,15 @@ __all__ = ["read", "supported"]
 # In the order in which their content is looked at: those that must begin in one way come first.
 FORMATS: tuple[Format, ...] = (
     html.FORMAT,
+    mhtml.FORMAT,
     mail.FORMAT,
+    rtf.FORMAT,
     pdf.FORMAT,
+    epub.FORMAT,
     docx.FORMAT,
+    jsonl.FORMAT,
+    json_document.FORMAT,
+    restructured.FORMAT,
     markdown.FORMAT,
     text.FORMAT,
 )

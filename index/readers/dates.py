@@ -8,6 +8,7 @@ from email.utils import parsedate_to_datetime
 
 # ISO 8601 in full or basic form, also with slashes, and the D:20160428... of PDF (7.9.4).
 _NUMERIC = re.compile(r"(?:D:)?(\d{4})([-/]?)(\d{2})\2(\d{2})(?!\d{7})")
+_PARTIAL = re.compile(r"\d{4}(?:-(?:0[1-9]|1[0-2]))?")  # a year, or a month of a year
 _SPELT = ("%B %d, %Y", "%b %d, %Y", "%d %B %Y", "%d %b %Y")
 
 
@@ -29,6 +30,12 @@ def iso_date(stated: str) -> str | None:
         return parsedate_to_datetime(stated).date().isoformat()
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
+
+
+def stated_date(stated: str) -> str | None:
+    """Like ``iso_date``, but a year or a month (``2016``, ``2016-04``) stands as it is."""
+    stated = stated.strip()
+    return stated if _PARTIAL.fullmatch(stated) else iso_date(stated)
 
 
 def _valid(year: int, month: int, day: int) -> str | None:

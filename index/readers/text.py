@@ -85,4 +85,4 @@ def _is_heading(text: str, below: Piece, *, first: bool) -> bool:
     return bool(below.text) if first else len(below.text) > _WRAP and below.kind == "paragraph"
 
 
-FORMAT = Format("text", (".txt", ".text", ".log", ".rst"), lambda data: False, read, textual=True)
+FORMAT = Format("text", (".txt", ".text", ".log"), lambda data: False, read, textual=True)

@@ -159,7 +159,7 @@ def test_supported_by_suffix(name: str) -> None:
     assert supported(name)
 
 
-@pytest.mark.parametrize("name", ["a.png", "b", "c.tar.gz", ".pdf", "pdf", "d.xyz", ""])
+@pytest.mark.parametrize("name", ["a.png", "b", "c.tar.7z", ".pdf", "pdf", "d.xyz", ""])
 def test_not_supported(name: str) -> None:
     assert not supported(name)
 
@@ -208,13 +208,6 @@ def test_name_decides_between_texts() -> None:
 @pytest.mark.parametrize("name", ["a.txt", "a.md", "a.html", "a.docx", "a.pdf", "a"])
 def test_refusal_says_what_it_is(data: bytes, words: str, name: str) -> None:
     assert words in refusal(data, name)
-
-
-def test_other_archives_are_refused() -> None:
-    out = BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        archive.writestr("xl/workbook.xml", "<workbook/>")
-    assert "ZIP archive" in refusal(out.getvalue(), "a.txt")
 
 
 # --- Plain text ------------------------------------------------------------------------------
@@ -592,53 +585,6 @@ def test_docx_bomb_is_not_unpacked() -> None:
         archive.writestr("word/media/bomb.bin", bytes(size))
     data = out.getvalue().replace(struct.pack("<I", size), struct.pack("<I", 300 * 1024 * 1024))
     assert refusal(data, "a.docx").startswith("too large")
-
-
-# --- Mail ------------------------------------------------------------------------------------
-
-
-def test_mail_people_body_and_attachments() -> None:
-    message = mail_message()
-    message.add_alternative("<p>the <b>HTML</b> part</p>", subtype="html")
-    message.add_attachment(b"%PDF", maintype="application", subtype="pdf", filename="plan ü.pdf")
-    message.add_attachment("not read", filename="notes.txt")
-    content = read(message.as_bytes(), "a.eml")
-    check(content)
-    assert content.title == "Çıxış in the hall"
-    assert content.published == "2016-04-28"
-    assert [text for _, text in blocks(content)] == [
-        "From: Aysel Əliyeva <aysel@example.org>\nTo: board@example.org\n"
-        "Date: Thu, 28 Apr 2016 23:30:00 +0400",
-        "Dear all,",
-        "the meeting is moved to Friday.",
-        "Attachments: plan ü.pdf, notes.txt",
-    ]
-
-
-def test_mail_of_html_alone() -> None:
-    message = mail_message()
-    message.set_content("<style>p{}</style><p>Dear <b>all</b>,</p><ul><li>one</li></ul>", "html")
-    assert blocks(read(message.as_bytes(), "a.eml"))[1:] == [
-        ("paragraph", "Dear all,"),
-        ("item", "one"),
-    ]
-
-
-@pytest.mark.parametrize(
-    "headers",
-    [
-        b"From: a@b\nSubject: =?no-such?q?abc?=\nDate: yesterday",
-        b"From: <<>@>,,\nSubject: \xff\xfe\nDate: Thu, 99 Foo 2016",
-        b'From: a@b\nSubject: =?utf-8?b?A?=\nContent-Type: text/plain; charset="\xff"',
-        b"From: a@b\nMIME-Version: 1.0\nContent-Type: multipart/mixed",
-        b"From: a@b\nMIME-Version: 1.0\nContent-Transfer-Encoding: base64",
-    ],
-)
-def test_mail_with_broken_headers_is_read(headers: bytes) -> None:
-    content = read(headers + b"\n\nBody\n", "a.eml")
-    check(content)
-    assert content.type == "mail"
-    assert content.published is None
 
 
 # --- Any input -------------------------------------------------------------------------------

@@ -180,6 +180,7 @@ def ask(
 @click.option("--offset", default=0, type=click.IntRange(0))
 @click.option("--mode", default="hybrid", show_default=True, type=MODES)
 @click.option("--order", default="relevance", type=click.Choice(["relevance", "date"]))
+@click.option("--read", is_flag=True, help="Let the reader take part in the order of the first.")
 @click.option("--batch", type=click.File(encoding="utf-8"), help="A file of queries, one a line.")
 @narrow
 @as_json

@@ -8,16 +8,18 @@ from dataclasses import dataclass
 from index.embeddings import Encoder, Half
 from index.keyword import terms, words
 from index.snapshot import Snapshot
+from index.values import Passage
 from search.agreement import agree
 from search.confidence import (
     THRESHOLD,
     Features,
     expendable,
     features,
+    is_name,
     probability,
     term_weights,
+    whole,
 )
-from search.question import parts
 from search.quotes import Sentence, around, best_sentences, share, verified
 from search.reader import Reading
 from search.results import Citation, Result, Role
@@ -52,87 +54,100 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question with what is known of its words: how frequent, and how much each matters."""
+    """One question, and what was found for it.
+
+    ``known`` says how frequent its words are, ``weights`` how much each matters. ``results`` are
+    its best passages; ``readings`` are those of the first of them, in their order, or none.
+    """
 
     text: str
     known: Mapping[str, int]
     weights: Mapping[str, float]
+    vector: Half | None
+    results: Sequence[Result] = ()
+    readings: Sequence[Reading] = ()
 
     @classmethod
-    def of(cls, snapshot: Snapshot, text: str) -> Asked:
-        """From the passages of a snapshot."""
+    def of(
+        cls,
+        snapshot: Snapshot,
+        text: str,
+        vector: Half | None,
+        results: Sequence[Result] = (),
+        readings: Sequence[Reading] = (),
+    ) -> Asked:
+        """A question asked of the passages of a snapshot."""
         found = terms(text)
         known = dict(zip(found, snapshot.frequencies(found), strict=True))
-        return cls(text, known, term_weights(known, snapshot.count().passages))
+        weights = term_weights(known, snapshot.count().passages)
+        return cls(text, known, weights, vector, results, readings)
 
 
 def compose(
-    snapshot: Snapshot,
-    encoder: Encoder,
-    question: str,
-    vector: Half | None,
-    results: Sequence[Result],
-    readings: Sequence[Sequence[Reading]] = (),
-    threshold: float = THRESHOLD,
+    snapshot: Snapshot, encoder: Encoder, asked: Sequence[Asked], threshold: float = THRESHOLD
 ) -> Reply:
-    """Quote what answers the question from its best passages, or say why nothing does.
+    """Quote what answers the questions from their best passages, or say why nothing does.
 
-    ``readings`` are, for each part of the question, those of the first results, in their order.
-    Without them sentences are compared with the question instead.
+    Where passages were read the reader points at the answer; else their sentences are compared
+    with the question. Of several questions each that is answered gets a quote.
     """
-    asked = Asked.of(snapshot, question)
-    if vector is None or not results:
-        return Reply((), 0.0, reason(asked, bool(results)))
-    if readings:
-        confidence, chosen, notes = _read(asked, results, readings, threshold)
-    else:
-        passages = [result.passage for result in results[:READ]]
-        found = best_sentences(encoder, vector, asked.weights, passages)
-        confidence, notes = probability(measured(asked, results, found)), ()
-        chosen = _close(found)
-    citations = verified(snapshot, chosen) if confidence >= threshold else []
+    told = [_answer(encoder, one, threshold) for one in asked]
+    confidence = max(likely for likely, _ in told)
+    every = [citations for _, citations in told]
+    chosen = every[0] if len(asked) == 1 else [c for one in every for c in one[:1]]
+    citations = verified(snapshot, _distinct(chosen))
     if not any(citation.role == "answers" for citation in citations):
-        return Reply((), round(confidence, 3), reason(asked, True))
-    return Reply(tuple(citations), round(confidence, 3), "", notes)
-
-
-def _read(
-    asked: Asked,
-    results: Sequence[Result],
-    readings: Sequence[Sequence[Reading]],
-    threshold: float,
-) -> tuple[float, list[Citation], tuple[str, ...]]:
-    """How likely an answer is, the quotes, and notes: a quote for each part of the question."""
-    likely = [probability(read_features(asked, results, part)) for part in readings]
-    answered = [part for part, p in zip(readings, likely, strict=True) if p >= threshold]
+        return Reply((), round(confidence, 3), reason(asked[0], snapshot.count().passages))
     missing = [
-        f"No passage answers “{text}”."
-        for text, p in zip(parts(asked.text), likely, strict=True)
-        if p < threshold and answered
+        f"No passage answers “{one.text}”."
+        for one, citations in zip(asked, every, strict=True)
+        if not citations
     ]
-    # Of one question the passages stand in their final order; of several, in that of them all.
-    leads = [part[0] if len(readings) == 1 else max(part, key=_score) for part in answered]
-    chosen = [_pointed(lead, "answers") for lead in leads]
-    if len(readings) == 1 and leads:
-        chosen += _others(asked, leads[0], answered[0])
-    return max(likely), _distinct(chosen), tuple(missing)
+    return Reply(tuple(citations), round(confidence, 3), "", tuple(missing))
 
 
-def _score(reading: Reading) -> float:
-    return reading.score
+def _answer(encoder: Encoder, asked: Asked, threshold: float) -> tuple[float, list[Citation]]:
+    """How likely a question is answered, and the quotes if it is likely enough."""
+    if asked.vector is None or not asked.results:
+        return 0.0, []
+    if asked.readings:
+        likely = probability(read_features(asked))
+        lead = asked.readings[0]
+        chosen = [_pointed(lead, "answers"), *_others(asked, lead)]
+    else:
+        found = best_sentences(
+            encoder, asked.vector, asked.weights, [r.passage for r in asked.results[:READ]]
+        )
+        likely = probability(measured(asked, found))
+        chosen = _close(found)
+    return likely, chosen if likely >= threshold else []
 
 
-def _others(asked: Asked, lead: Reading, readings: Sequence[Reading]) -> list[Citation]:
+def _others(asked: Asked, lead: Reading) -> list[Citation]:
     """Other passages that answer surely: with the same value first, then with another one.
 
-    Another value counts only in a sentence that holds about as much of the question: else it is
-    the value of something else.
+    Another value counts only in a sentence that holds about as much of the question, and where
+    all of it that the first passage is about is spoken of: else it is the value of something else.
     """
-    others = [r for r in readings if r.passage.id != lead.passage.id and r.score >= SURE]
+    others = [r for r in asked.readings[1:] if r.score >= SURE]
     same = [_pointed(r, "supports") for r in others if agree(lead.text, r.text)]
     apart = [_pointed(r, "differs") for r in others if not agree(lead.text, r.text)]
     least = ALIKE * share(asked.weights, _pointed(lead, "answers").quote)
-    return same + [c for c in apart if share(asked.weights, c.quote) >= least]
+    about = _spoken_of(asked, lead.passage)
+    return same + [
+        c
+        for c in apart
+        if share(asked.weights, c.quote) >= least and about <= _spoken_of(asked, c.passage)
+    ]
+
+
+def _spoken_of(asked: Asked, passage: Passage) -> set[str]:
+    """The words of the question that say what it is about and that a passage holds."""
+    return {
+        word.term
+        for word in words(whole(passage))
+        if word.term in asked.weights and not expendable(word.term)
+    }
 
 
 def _pointed(reading: Reading, role: Role) -> Citation:
@@ -151,29 +166,29 @@ def _distinct(citations: Sequence[Citation]) -> list[Citation]:
     return list(kept.values())[:QUOTES]
 
 
-def read_features(asked: Asked, results: Sequence[Result], readings: Sequence[Reading]) -> Features:
-    """The features of a question whose best passages were read."""
-    lead = max(readings, key=_score)
+def read_features(asked: Asked) -> Features:
+    """The features of a question whose best passages were read: those of the one to be quoted."""
+    lead = asked.readings[0]
     start, end = around(lead.passage, lead.start, lead.end)
     sentence = lead.passage.text[start - lead.passage.start : end - lead.passage.start]
     return features(
         asked.text,
         asked.weights,
         asked.known,
-        _nearest(results),
+        _nearest(asked.results),
         lead.passage,
         share(asked.weights, sentence),
         reader=lead.score,
     )
 
 
-def measured(asked: Asked, results: Sequence[Result], found: Sequence[Sentence]) -> Features:
+def measured(asked: Asked, found: Sequence[Sentence]) -> Features:
     """The features of a question, from its results and their sentences."""
     return features(
         asked.text,
         asked.weights,
         asked.known,
-        _nearest(results),
+        _nearest(asked.results),
         found[0].passage,
         found[0].shared,
         sentence_cosine=max(sentence.cosine for sentence in found),
@@ -198,17 +213,23 @@ def _close(found: Sequence[Sentence]) -> list[Citation]:
     return [Citation(0, s.passage, s.start, s.end, s.text) for s in chosen[:QUOTES]]
 
 
-def reason(asked: Asked, found: bool) -> str:
-    """Why there is no answer, in words."""
-    if not found:
+def reason(asked: Asked, passages: int) -> str:
+    """Why there is no answer, in words, in a collection of so many ``passages``."""
+    if not passages:
+        return "Nothing is indexed yet, so there is nothing to find."
+    if not asked.text:
+        return "Nothing was asked: these are the passages that the filters leave."
+    if not asked.results:
         return "Nothing in your documents matches this question and its filters."
-    question = asked.text
-    unknown = dict.fromkeys(
-        question[word.start : word.end]
-        for word in words(question)
-        if not asked.known.get(word.term, 1) and not expendable(word.term)
-    )
-    if unknown:
-        listed = ", ".join(f"“{word}”" for word in unknown)
+    unknown = [
+        word
+        for word in words(asked.text)
+        if not word.stop and not asked.known.get(word.term, 1) and not expendable(word.term)
+    ]
+    # What a name or a number says is the reason; other words may have been put otherwise.
+    named = [word for word in unknown if is_name(asked.text, word)] or unknown
+    if named:
+        said = dict.fromkeys(asked.text[word.start : word.end] for word in named)
+        listed = ", ".join(f"“{word}”" for word in said)
         return f"Not in your documents: no passage mentions {listed}."
     return "Not in your documents: no passage answers this question."

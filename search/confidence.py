@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from math import exp, log
 
-from index.keyword import terms, words
+from index.keyword import Word, terms, words
 from index.values import Passage
 from search.quotes import share
 
@@ -94,7 +94,7 @@ def features(
     reader: float | None = None,
 ) -> Features:
     """The features of a question, and of the passage and sentence that answer it best."""
-    around = _whole(passage)
+    around = whole(passage)
     total = sum(weights.values()) or 1.0
     names = _names(question)
     held = {word.term for word in words(around)}
@@ -119,15 +119,17 @@ def probability(found: Features) -> float:
     return 1 / (1 + exp(-max(-50.0, min(50.0, score))))
 
 
-def _whole(passage: Passage) -> str:
+def whole(passage: Passage) -> str:
+    """A passage with what it stands under."""
     return f"{passage.document.title}\n{passage.heading}\n{passage.text}"
 
 
 def _names(question: str) -> set[str]:
     """The terms of the names and numbers in a question, its first word aside."""
-    found = list(words(question))
-    return {
-        word.term
-        for word in found[1:]
-        if not word.stop and (question[word.start].isupper() or question[word.start].isdigit())
-    }
+    return {word.term for word in words(question) if not word.stop and is_name(question, word)}
+
+
+def is_name(question: str, word: Word) -> bool:
+    """Whether a word of a question is a name or a number; its first word may be neither."""
+    first = question[word.start]
+    return word.start > 0 and (first.isupper() or first.isdigit())

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import chain
 from typing import Literal
 
 import numpy as np
@@ -18,12 +17,12 @@ from index.keyword import terms, words
 from index.snapshot import Selection, Snapshot
 from index.store import Store
 from index.values import Filter, Hit, Passage
-from search.answers import READ, compose
+from search.answers import READ, Asked, compose
 from search.confidence import THRESHOLD
 from search.fusion import SEMANTIC, answering, convex, reciprocal_rank
-from search.question import LONGEST, Question, asks, parse, parts
+from search.question import LONGEST, PARTS, Question, asks, parse, parts
 from search.quotes import most_shared
-from search.reader import Reader, Reading
+from search.reader import UNREAD, Reader, Reading
 from search.results import Answer, Found, Matched, Mode, Order, Rank, Result, Why
 
 DEPTH = 300  # passages that each leg proposes
@@ -40,7 +39,7 @@ class Ranked:
     keyword: dict[int, Rank]
     semantic: dict[int, Rank]
     total: int
-    readings: tuple[tuple[Reading, ...], ...] = ()  # for each part of the question, of the first
+    readings: tuple[Reading, ...] = ()  # of the first, in their order
 
 
 class Engine:
@@ -100,7 +99,7 @@ class Engine:
             ranked = self.rank(snapshot, question.text, vector, selection, mode, depth)
             if order == "date":
                 ranked = _by_date(snapshot, ranked)
-            elif read and mode == "hybrid":
+            elif read and mode == "hybrid" and len(parts(question.text)) == 1:
                 ranked = self.reread(snapshot, question.text, ranked)
             results = explain(snapshot, question.text, ranked, offset, limit)
         return Found(
@@ -122,18 +121,14 @@ class Engine:
         asked = ask(question, filter)
         with self.asked(asked.text) as (snapshot, vector):
             asked, selection = narrowed(snapshot, asked)
+            single = parts(asked.text)
             ranked = self.rank(snapshot, asked.text, vector, selection, "hybrid", limit)
-            ranked = self.reread(snapshot, asked.text, ranked)
+            if len(single) == 1:
+                ranked = self.reread(snapshot, asked.text, ranked)
             results = explain(snapshot, asked.text, ranked, 0, max(limit, READ))
-            reply = compose(
-                snapshot,
-                self.encoder,
-                asked.text,
-                vector,
-                results,
-                ranked.readings,
-                self.threshold,
-            )
+            whole = Asked.of(snapshot, asked.text, vector, results, ranked.readings)
+            each = [whole] if len(single) == 1 else self._each(snapshot, single, selection)
+            reply = compose(snapshot, self.encoder, each, self.threshold)
         return Answer(
             question,
             bool(reply.citations),
@@ -142,10 +137,21 @@ class Engine:
             tuple(results[:limit]),
             reply.reason,
             reply.confidence,
-            asked.notes + reply.notes,
+            asked.notes + reply.notes + _unread(single[PARTS:]),
             snapshot.generation,
             _since(started),
         )
+
+    def _each(self, snapshot: Snapshot, single: Sequence[str], selection: Selection) -> list[Asked]:
+        """What is found for the first of several questions, each by itself."""
+        found = []
+        for text in single[:PARTS]:
+            vector = self.vector(text)
+            ranked = self.rank(snapshot, text, vector, selection, "hybrid", READ)
+            ranked = self.reread(snapshot, text, ranked)
+            results = explain(snapshot, text, ranked, 0, READ)
+            found.append(Asked.of(snapshot, text, vector, results, ranked.readings))
+        return found
 
     def export(self, query: str, *, filter: str = "") -> Iterator[Result]:
         """Every passage that matches a keyword query or a filter, best or oldest first."""
@@ -240,20 +246,22 @@ class Engine:
     def reread(self, snapshot: Snapshot, text: str, ranked: Ranked) -> Ranked:
         """The same candidates, the first few of them ordered by what the reader finds in them too.
 
-        Nothing is read without a reader, or where one of them is in a language it has not learnt.
+        Nothing is read without a reader, or where the first is in a language it has not learnt.
         """
-        passages = tuple(snapshot.fetch(ranked.ids[: self.read])) if text and self.reader else ()
-        if not passages or not all(self._reads(passage) for passage in passages):
+        passages = snapshot.fetch(ranked.ids[: self.read]) if text and self.reader else []
+        if not passages or not self._reads(passages[0]):
             return ranked
-        readings = [self._readings(part, passages) for part in parts(text)]
-        best = np.array([max(r.score for r in of) for of in zip(*readings, strict=True)])
-        scores = np.array(ranked.scores[: len(passages)]) + answering(best, asks(text))
+        read = self._readings(text, tuple(filter(self._reads, passages)))
+        found = {reading.passage.id: reading for reading in read}
+        readings = [found.get(p.id) or Reading(p, p.start, p.end, UNREAD) for p in passages]
+        gains = answering(np.array([reading.score for reading in readings]), asks(text))
+        scores = np.array(ranked.scores[: len(passages)]) + gains
         order = np.argsort(-scores, kind="stable")
         return replace(
             ranked,
             ids=tuple(ranked.ids[i] for i in order) + ranked.ids[len(order) :],
             scores=tuple(float(scores[i]) for i in order) + ranked.scores[len(order) :],
-            readings=tuple(tuple(part[i] for i in order) for part in readings),
+            readings=tuple(readings[i] for i in order),
         )
 
     def _reads(self, passage: Passage) -> bool:
@@ -295,9 +303,7 @@ def explain(snapshot: Snapshot, text: str, ranked: Ranked, offset: int, limit: i
     asked = {word.term: text[word.start : word.end] for word in reversed(list(words(text)))}
     kept = terms(text)
     weights = dict(zip(ids, snapshot.keyword_weights(kept, ids), strict=True))
-    read: dict[int, float] = {}
-    for reading in chain.from_iterable(ranked.readings):
-        read[reading.passage.id] = max(reading.score, read.get(reading.passage.id, -np.inf))
+    read = {r.passage.id: r.score for r in ranked.readings if r.score > UNREAD}
     found = []
     for passage in snapshot.fetch(ids):
         held = {t: float(w) for t, w in zip(kept, weights[passage.id], strict=True) if w > 0}
@@ -310,6 +316,14 @@ def explain(snapshot: Snapshot, text: str, ranked: Ranked, offset: int, limit: i
         )
         found.append(Result(passage, scores[passage.id], why))
     return found
+
+
+def _unread(texts: Sequence[str]) -> tuple[str, ...]:
+    """A note for the questions that were too many."""
+    if not texts:
+        return ()
+    asked = " ".join(f"“{text}”" for text in texts)
+    return (f"At most {PARTS} questions are answered at once; ask these again: {asked}",)
 
 
 def _since(started: float) -> float:

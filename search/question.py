@@ -21,7 +21,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date
-from itertools import chain
+from itertools import chain, islice, pairwise
 
 from index.keyword import words
 from index.values import Filter
@@ -89,8 +89,7 @@ def parse(query: str, more: str = "") -> Question:
     return Question(text, filter, tuple(notes))
 
 
-_ASKED = re.compile(r"[^?？؟]+[?？؟]+[\"”’)]*")
-
+_MARK = re.compile(r"(?:\?+(?![^\s\"”’)?])|[？؟]+)[\"”’)]*")  # one within an address ends nothing
 
 _ASKING = frozenset(
     """who whom whose what which when where why how is are was were do does did can could will would
@@ -106,9 +105,10 @@ def asks(text: str) -> bool:
 
 def parts(text: str) -> tuple[str, ...]:
     """The questions that a text asks, one after the other; the text itself where it is but one."""
-    found = [match.group().strip() for match in _ASKED.finditer(text)]
-    found = [part for part in found if sum(1 for _ in words(part)) >= LEAST]
-    return tuple(found[:PARTS]) if len(found) > 1 else (text,)
+    ends = [match.end() for match in _MARK.finditer(text)]
+    found = [text[start:end].strip() for start, end in pairwise([0, *ends])]
+    found = [part for part in found if sum(1 for _ in islice(words(part), LEAST)) == LEAST]
+    return tuple(found) if len(found) > 1 else (text,)
 
 
 def _day(value: str) -> str | None:

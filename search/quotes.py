@@ -129,9 +129,9 @@ def _fault(snapshot: Snapshot, citation: Citation) -> str:
     at, to = citation.start, citation.end
     if not citation.quote or at < 0 or text[at:to] != citation.quote:
         return f"its quote does not stand at {at} to {to} of document {document.id}"
-    if not any(
-        p.id == passage.id and p.start <= at and to <= p.end for p in snapshot.fetch([passage.id])
-    ):
+    if snapshot.fetch([passage.id]) != [passage]:
+        return f"passage {passage.id} is not what is stored of it"
+    if not passage.start <= at or not to <= passage.end:
         return f"its quote does not stand in passage {passage.id}"
     if citation.answer and not at <= citation.answer[0] < citation.answer[1] <= to:
         return "its answer does not stand inside its quote"

@@ -183,7 +183,11 @@ def _named(name: str) -> tuple[Any, Any]:
         os.environ.setdefault("HF_HUB_OFFLINE", "1")  # nothing is looked up on a hub
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
-        model = AutoModelForQuestionAnswering.from_pretrained(name)
+        model, loaded = AutoModelForQuestionAnswering.from_pretrained(
+            name, output_loading_info=True
+        )
+        if loaded["missing_keys"]:
+            raise ValueError("it was not made to answer questions")
         return _tokenizer(name), prepared(model)
     except (OSError, ValueError) as error:
         raise KhazriError(

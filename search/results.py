@@ -7,6 +7,8 @@ from typing import Literal
 
 from index.values import Passage
 
+CERTAIN = 0.85  # a probability: below it an answer is shown as a possible one
+
 Mode = Literal["hybrid", "keyword", "semantic"]
 Order = Literal["relevance", "date"]
 Role = Literal["answers", "supports", "differs"]
@@ -109,3 +111,8 @@ class Answer:
     notes: tuple[str, ...]
     generation: int
     took_ms: float
+
+    @property
+    def certain(self) -> bool:
+        """Whether the answer is likely enough to be given without a word of caution."""
+        return self.confidence >= CERTAIN

@@ -168,6 +168,42 @@ def test_the_question_without_an_answer_is_named(fish: Store) -> None:
     assert answer.notes == ("No passage answers “When does the ferry sail?”.",)
 
 
+def test_questions_beyond_the_third_are_named(fish: Store) -> None:
+    engine = Engine(fish, CheapEncoder(), reader=Twofold())
+    answer = engine.answer("How many tonnes is the herring quota? " * 4)
+    assert "At most 3 questions" in answer.notes[-1]
+    assert len(answer.citations) == 1
+
+
+def test_each_question_is_judged_by_its_own_words(fish: Store) -> None:
+    engine = Engine(fish, CheapEncoder(), reader=Twofold())
+    alone = engine.answer("How many tonnes is the herring quota?")
+    both = engine.answer("How many tonnes is the herring quota? What is the capital of Mongolia?")
+    assert both.confidence == alone.confidence
+    assert both.notes == ("No passage answers “What is the capital of Mongolia?”.",)
+
+
+def test_one_passage_in_another_language_does_not_silence_the_reader(fish: Store) -> None:
+    commit(fish, drafted("de", "The herring quota: die Quote ist 9.000 Tonnen.", language="de"))
+    engine = reading(fish, {"28,500 tonnes this": 8.0, "9.000": 8.0})
+    answer = engine.answer(QUESTION)
+    read = {r.passage.document.uri: r.why.reader for r in answer.results}
+    assert answer.citations[0].passage.document.uri == "kept"
+    assert read["kept"] == 8.0
+    assert read["de"] is None
+
+
+def test_the_value_of_another_thing_in_as_many_words_is_not_shown(store: Store) -> None:
+    commit(
+        store,
+        drafted("herring", "The herring quota is 28,500 tonnes this year."),
+        drafted("mackerel", "The mackerel quota is 34,000 tonnes this year."),
+    )
+    engine = reading(store, {"28,500 tonnes": 9.0, "34,000 tonnes": 8.0})
+    answer = engine.answer("How many tonnes is the herring quota this year?")
+    assert [c.passage.document.uri for c in answer.citations] == ["herring"]
+
+
 class Twofold(Knowing):
     """A reader that answers one question here and another there."""
 
@@ -197,7 +233,10 @@ def test_what_was_read_is_not_read_again(fish: Store) -> None:
         ("How long is it? Why? Who built it?", ("How long is it?", "Who built it?")),
         ("I ask. How long is it", ("I ask. How long is it",)),
         ("Really?", ("Really?",)),
-        ("One two three? " * 9, ("One two three?",) * 3),
+        ("One two three? " * 9, ("One two three?",) * 9),
+        ("see http://x.y/?a=b for the fare", ("see http://x.y/?a=b for the fare",)),
+        ("How long is it？Who built it？", ("How long is it？", "Who built it？")),
+        ("?" * 20_000, ("?" * 20_000,)),
     ],
 )
 def test_a_text_that_asks_several_questions_is_taken_apart(text: str, asked: tuple) -> None:

@@ -150,14 +150,14 @@ def features_of(engine: Engine, question: str) -> Features | None:
         ranked = engine.rank(snapshot, asked.text, vector, selection, "hybrid", READ)
         ranked = engine.reread(snapshot, asked.text, ranked)
         results = explain(snapshot, asked.text, ranked, 0, READ)
-        known = Asked.of(snapshot, asked.text)
         if vector is None or not results:
             return None
         if ranked.readings:
-            return read_features(known, results, ranked.readings[0])
+            known = Asked.of(snapshot, asked.text, vector, results, ranked.readings)
+            return read_features(known)
+        known = Asked.of(snapshot, asked.text, vector, results)
         passages = [result.passage for result in results]
-        found = best_sentences(engine.encoder, vector, known.weights, passages)
-        return measured(known, results, found)
+        return measured(known, best_sentences(engine.encoder, vector, known.weights, passages))
 
 
 class Remembering(Encoder):

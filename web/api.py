@@ -95,6 +95,7 @@ def search(query: SearchQuery) -> Response:
         mode=query.mode,
         filter=query.filter,
         order=query.order,
+        read=query.read,
     )
     return _json(SearchReply.of(found))
 

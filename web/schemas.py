@@ -112,6 +112,9 @@ class SearchQuery(Asking):
     offset: Offset = 0
     mode: Mode = "hybrid"
     order: Order = "relevance"
+    read: bool = Field(
+        False, description="Let the reader take part in the order of the first, which takes time."
+    )
 
 
 class AnswerQuery(Asking):

@@ -108,12 +108,16 @@ def show_plan(plan: Plan, as_json: bool) -> None:
 def show_answer(answer: Answer) -> None:
     """An answer, its sources, and where nothing was found the nearest passages."""
     if answer.answered:
+        if not answer.certain:
+            click.echo("Perhaps, but not for certain:")
         told = "answers"
         for citation in answer.citations:
             if citation.role != told:
                 told = citation.role
                 click.echo(
-                    {"supports": "The same, elsewhere:", "differs": "Elsewhere otherwise:"}[told]
+                    {"supports": "The same, elsewhere:", "differs": "Another value, elsewhere:"}[
+                        told
+                    ]
                 )
             quote = " ".join(citation.quote.split())
             document = citation.passage.document

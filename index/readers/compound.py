@@ -24,6 +24,7 @@ _KINDS = (
     ("visiodocument", "vsd"),
     ("quill", "pub"),
 )
+_PACKAGE = "EncryptedPackage".encode("utf-16-le")
 _DRM = "\tdrmcontent"  # [MS-OFFCRYPTO] 2.2
 _PPT_LOCKED = 0xF3D1C4DF  # [MS-PPT] 2.3.2, the headerToken of CurrentUserAtom
 _FILE_PASS = 0x2F  # [MS-XLS] 2.4.117
@@ -47,8 +48,15 @@ def refuse_encrypted(data: bytes) -> None:
         raise Unreadable("encrypted: its rights are managed; save it without restrictions")
     locks = {"worddocument": _doc_locked, "current user": _ppt_locked}
     locks |= {"workbook": _xls_locked, "book": _xls_locked}
-    if {"encryptedpackage", "encryptedsummary"} & streams.keys() or any(
-        locked(_stream(data, streams[name])) for name, locked in locks.items() if name in streams
+    damaged = not streams and _PACKAGE in data
+    if (
+        damaged
+        or {"encryptedpackage", "encryptedsummary"} & streams.keys()
+        or any(
+            locked(_stream(data, streams[name]))
+            for name, locked in locks.items()
+            if name in streams
+        )
     ):
         raise Unreadable("encrypted: save it without a password")
 

@@ -13,7 +13,7 @@ from index.readers.encoding import decode
 from index.readers.format import Format
 from index.values import Content
 
-_DELIMITERS = ",;\t|"
+_DELIMITERS = "\t,;|"
 _SAMPLE = 200  # rows that are looked at to tell the delimiter
 _START = 200_000  # characters within which they are looked for
 _FIELD = 10_000_000  # characters in one cell, where an unclosed quote takes the rest of the file

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from index.readers import numerals, tables
+from index.readers import numerals
 from index.readers.blocks import Piece
 from index.readers.package import Element, Package
 
@@ -73,15 +73,15 @@ def _chart(tree: Element, page: int | None) -> Iterator[Piece]:
     """The titles, then a row for each category with the value of each series."""
     for title in tree.iter(f"{_CHART}title"):
         yield from paragraphs(title, page)
-    names: dict[int, str] = {}
-    rows: dict[int, dict[int, str]] = {}
-    for column, series in enumerate(tree.iter(f"{_CHART}ser"), 1):
-        names[column] = " ".join(_points(series, "tx").values())
-        for place, name in _points(series, "cat", "xVal").items():
-            rows.setdefault(place, {}).setdefault(0, name)
+    rows: dict[int, list[str]] = {}
+    for series in tree.iter(f"{_CHART}ser"):
+        name = " ".join(_points(series, "tx").values())
+        for place, category in _points(series, "cat", "xVal").items():
+            rows.setdefault(place, [category])
         for place, value in _points(series, "val", "yVal").items():
-            rows.setdefault(place, {})[column] = value
-    yield from tables.pieces([names, *(rows[place] for place in sorted(rows))], page)
+            rows.setdefault(place, []).append(f"{name}: {value}" if name and value else value)
+    for place in sorted(rows):
+        yield Piece(" | ".join(filter(None, rows[place])), "row", page=page)
 
 
 def _points(series: Element, *kinds: str) -> dict[int, str]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from itertools import repeat
+from zipfile import BadZipFile
 
 from index.errors import Unreadable
 from index.readers import slides, tables
@@ -108,16 +111,30 @@ def _content(type: str, package: Package, pieces: Iterator[Piece]) -> Content:
 def _kind(data: bytes) -> str:
     """The last word of the media type that the package states, empty for another package."""
     package = opened(data)
-    if package is None:
+    if package is None or "content.xml" not in package:
         return ""
-    stated = package.part("mimetype").decode("ascii", "replace").strip()
-    if not stated and "content.xml" in package:
-        manifest = package.tree("meta-inf/manifest.xml")
-        for entry in () if manifest is None else manifest:
-            named = {name.rpartition("}")[2]: value for name, value in entry.attrib.items()}
-            if named.get("full-path") == "/":
-                stated = named.get("media-type", "")
-    return stated.removeprefix(_MEDIA) if stated.startswith(_MEDIA) else ""
+    return next((stated for stated in _stated(package) if stated), "")
+
+
+def _stated(package: Package) -> Iterator[str]:
+    """What the two places say in which the media type may stand, and may be damaged."""
+    for place in (_first, _listed):
+        with suppress(BadZipFile, zlib.error, Unreadable, EOFError, NotImplementedError):
+            stated = place(package).strip()
+            yield stated.removeprefix(_MEDIA) if stated.startswith(_MEDIA) else ""
+
+
+def _first(package: Package) -> str:
+    return package.part("mimetype").decode("ascii", "replace")
+
+
+def _listed(package: Package) -> str:
+    manifest = package.tree("META-INF/manifest.xml")
+    for entry in () if manifest is None else manifest:
+        named = {name.rpartition("}")[2]: value for name, value in entry.attrib.items()}
+        if named.get("full-path") == "/":
+            return str(named.get("media-type", ""))
+    return ""
 
 
 def _body(package: Package) -> Element:

@@ -9,7 +9,7 @@ from index.readers.blocks import Piece
 
 Row = Mapping[int, str]  # the text of each cell that has any, by its column from 0
 
-_LIMIT = 5_000_000  # characters: some thousand pages, more than anybody asks questions of
+_LIMIT = 2_000_000  # characters: some thousand passages, more than anybody asks questions of
 _SAMPLE = 30  # rows that are looked at to tell whether there is a header
 _TITLES = 5  # rows that may stand above it
 _NAME = 60  # characters, the most that still name a column

@@ -6,6 +6,8 @@ from pathlib import PurePath
 
 from index.errors import Unreadable
 from index.readers import (
+    archives,
+    delimited,
     docx,
     epub,
     foreign,
@@ -14,28 +16,41 @@ from index.readers import (
     jsonl,
     mail,
     markdown,
+    mbox,
     mhtml,
+    msg,
+    opendocument,
     pdf,
+    pptx,
     restructured,
     rtf,
+    sheets,
     text,
 )
 from index.readers.format import Format
 from index.values import Content
 
-__all__ = ["read", "supported"]
+__all__ = ["content", "kind", "read", "supported"]
 
 # In the order in which their content is looked at: those that must begin in one way come first.
 FORMATS: tuple[Format, ...] = (
     html.FORMAT,
     mhtml.FORMAT,
+    mbox.FORMAT,
     mail.FORMAT,
+    msg.FORMAT,
     rtf.FORMAT,
     pdf.FORMAT,
     epub.FORMAT,
     docx.FORMAT,
+    pptx.FORMAT,
+    sheets.FORMAT,
+    opendocument.TEXT,
+    opendocument.SLIDES,
+    archives.FORMAT,
     jsonl.FORMAT,
     json_document.FORMAT,
+    delimited.FORMAT,
     restructured.FORMAT,
     markdown.FORMAT,
     text.FORMAT,
@@ -56,14 +71,23 @@ def read(data: bytes, name: str) -> Content:
     Raises ``Unreadable``, and nothing else, with the reason: empty, encrypted, damaged,
     without text, or of a kind that is not read.
     """
+    return content(kind(data, name), data)
+
+
+def kind(data: bytes, name: str) -> Format:
+    """The format of a file. Raises ``Unreadable`` for an empty file and for a kind not read."""
     if not data.strip(_PADDING):
         raise Unreadable("empty: the file holds no text")
-    format = _format(data, name)
+    return _format(data, name)
+
+
+def content(format: Format, data: bytes) -> Content:
+    """The text of a file of this format. Raises ``Unreadable``."""
+    if format.read is None:
+        raise Unreadable("no text of its own: it only holds other files")
     try:
-        if format.read is None:
-            raise Unreadable("no text of its own: it only holds other files")
         return format.read(data)
-    except Unreadable:
+    except (Unreadable, MemoryError):
         raise
     except Exception as error:  # whatever a parser fails with, the file is at fault
         reason = str(error).split("\n")[0][:120] or type(error).__name__

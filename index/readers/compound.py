@@ -123,9 +123,13 @@ def _decoded(stated: bytes | str | None, page: int | None) -> str:
         return stated or ""
     number = (page or 1252) & 0xFFFF
     try:
-        return stated.decode(_ENCODINGS.get(number, f"cp{number}"), errors="replace").strip("\0 ")
+        return (
+            stated.decode(_ENCODINGS.get(number, f"cp{number}"), errors="replace")
+            .partition("\0")[0]
+            .strip()
+        )
     except LookupError:
-        return stated.decode("cp1252", errors="replace").strip("\0 ")
+        return stated.decode("cp1252", errors="replace").partition("\0")[0].strip()
 
 
 def _day(moment: datetime | None) -> str | None:

@@ -18,6 +18,7 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 from lxml import etree
 
 from index.errors import Unreadable
+from index.readers.blocks import one_line
 from index.readers.dates import iso_date
 
 Element = Any  # of lxml
@@ -169,7 +170,7 @@ def transitional(source: bytes) -> bytes:
 
 def facts(author: str, created: str | None, changed: str | None) -> dict[str, str]:
     """The metadata of a document: only what is stated."""
-    stated = {"author": " ".join(author.split()), "created": created, "changed": changed}
+    stated = {"author": one_line(author), "created": created, "changed": changed}
     return {name: value for name, value in stated.items() if value}
 
 

@@ -120,7 +120,7 @@ def _xls_locked(stream: bytes) -> bool:
 
 def _decoded(stated: bytes | str | None, page: int | None) -> str:
     if not isinstance(stated, bytes):
-        return stated or ""
+        return (stated or "").partition("\0")[0]
     number = (page or 1252) & 0xFFFF
     try:
         return (

@@ -16,6 +16,7 @@ _NEAR = 4  # pages between which a running head comes again
 _PROSE = 20  # characters a line, on average: columns of text rather than cells of a table
 _MOST = 1000  # runs of lines on one page that are still put in order
 _LARGEST_BAND = 100  # of them, side by side
+_MOST_CELLS = 12  # columns side by side
 _FEWEST = 3  # lines on both sides of a gutter
 _LONGEST = 300  # lines beside it
 _DEEPEST = 20  # columns within columns
@@ -243,7 +244,10 @@ def _columns_apart(lines: Run) -> Run:
 
 def _gutter(lines: Run, start: int, tables: list[Gutter]) -> Gutter | None:
     """The gutter of columns that begin with line ``start``; ``tables`` takes those of others."""
-    for before, after in pairwise(lines[start].cells):
+    cells = lines[start].cells
+    if len(cells) > _MOST_CELLS or len(lines[start].text) < _PROSE / 2 * len(cells):
+        return None  # the row of a table
+    for before, after in pairwise(cells):
         if any(before.right < middle < after.left for _, middle in tables):
             continue
         both, gutter = _followed(lines, start, before.right, after.left)
@@ -282,16 +286,17 @@ def _gap(line: Line, low: float, high: float) -> tuple[float, float] | None:
 
 
 def _of_prose(lines: Run, middle: float) -> bool:
-    """Say whether on both sides long lines fill their column."""
-    cells = [cell for line in lines for cell in line.cells or (line,)]
-    for side in (
-        [cell for cell in cells if cell.left < middle],
-        [cell for cell in cells if cell.left >= middle],
-    ):
-        width = max(cell.right for cell in side) - min(cell.left for cell in side)
-        if _characters(side) < _PROSE:
+    """Say whether on both sides long lines fill their column, or columns."""
+    for before in (True, False):
+        sides = [
+            [cell for cell in line.cells or (line,) if (cell.left < middle) == before]
+            for line in lines
+        ]
+        sides = [cells for cells in sides if cells]
+        if _characters([cell for cells in sides for cell in cells]) < _PROSE:
             return False
-        if median(cell.right - cell.left for cell in side) < 0.6 * width:
+        width = max(cells[-1].right for cells in sides) - min(cells[0].left for cells in sides)
+        if median(cells[-1].right - cells[0].left for cells in sides) < 0.6 * width:
             return False
     return True
 

@@ -12,7 +12,7 @@ from statistics import median
 from index.readers.blocks import Piece
 from index.readers.letters import Line
 
-_BULLET = re.compile(r"(?:[•‣▪◦●○■□❑➢✓·–—*]|\(?\d{1,3}[.)]|\(?[a-z]\))\s+\S")
+_BULLET = re.compile(r"(?:[•‣▪◦●○■□❑➢✓·–—*]|\d{1,3}\.|\(?(?:\d{1,2}|[a-z])\))(?:\s+\S|$)")
 _ONLY_BULLET = re.compile(r"[•‣▪◦●○■□❑➢✓·–—*]|\(?(?:\d{1,3}|[a-z])[.)]")
 _SENTENCE_END = re.compile(r"[.!?:…。！？؟۔][\"'”’»)\]]*$")
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
@@ -20,6 +20,8 @@ _A_WORD = re.compile(r"[^\W\d_]{3}|[^\W\d_]*[\u2e80-\uffef]")  # large formulas 
 _CJK = re.compile("[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]")  # written without spaces
 _NUMBERING = re.compile(r"^(?:(?:chapter|section|part)\s+)?[\divxl]+(?:\.\w+)*[.:)]?\s+", re.I)
 _LED = re.compile(r"(?:^|\s)… ?[\dIVXLivxl.-]+$")  # a line of a table of contents
+_APART = 3  # fewer lines are from one row of a table to the next
+_ENOUGH = 6  # gaps to compare
 _LARGER = 1.15  # times the size of the body: a heading
 _LONGEST_HEADING = 200  # characters
 _LONGEST_BOLD = 100
@@ -46,11 +48,11 @@ def in_rows(lines: list[Line]) -> list[Line]:
 
     What is wrapped within a cell joins it.
     """
-    beside = [False, *(_in_table(*pair) for pair in pairwise(lines)), False]
+    in_table = _in_table(lines)
     rows: list[Line] = []
-    for line, above, below in zip(lines, beside, beside[1:], strict=False):
-        if line.cells and not _ONLY_BULLET.fullmatch(line.cells[0].text):
-            line = replace(line, row=above or below)
+    for index, line in enumerate(lines):
+        if index in in_table:
+            line = replace(line, row=True)
         if rows and rows[-1].row and _wrapped(rows[-1], line):
             rows[-1] = _with_wrapped(rows[-1], line)
         else:
@@ -58,14 +60,26 @@ def in_rows(lines: list[Line]) -> list[Line]:
     return rows
 
 
-def _in_table(line: Line, below: Line) -> bool:
+def _in_table(lines: list[Line]) -> set[int]:
+    """Which lines have parts below those of the one before, at most one plain line between."""
+    found: set[int] = set()
+    above = -_APART
+    for index, line in enumerate(lines):
+        if not line.cells or _ONLY_BULLET.fullmatch(line.cells[0].text):
+            continue
+        if index - above < _APART and _like(lines[above], line):
+            found |= {above, index}
+        above = index
+    return found
+
+
+def _like(line: Line, below: Line) -> bool:
     """Say whether most gaps of the line with fewer stand over gaps of the other, at an edge."""
-    if not line.cells or not below.cells:
-        return False
     size = max(line.size, below.size)
     if abs(line.baseline - below.baseline) > 3.5 * size:
         return False
     few, many = sorted(([*pairwise(line.cells)], [*pairwise(below.cells)]), key=len)
+    few = few[:_ENOUGH]
     return 2 * sum(any(_over(gap, under, 0.8 * size) for under in many) for gap in few) > len(few)
 
 
@@ -194,7 +208,7 @@ class _Layout:
         return 4 if self._bold_heading(group, text, following) else 0
 
     def _bold_heading(self, group: list[Line], text: str, following: list[Line]) -> bool:
-        if not self.bold_is_rare or not following or following[0].bold or following[0].row:
+        if not self.bold_is_rare or not following or following[0].bold:
             return False
         if len(text) > _LONGEST_BOLD or re.search(r"[.,;:!?]$", text) or group[0].cells:
             return False

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from ctypes import byref, c_double, c_ushort, create_string_buffer
+from collections.abc import Iterator
+from ctypes import c_double, c_ushort, create_string_buffer
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import atan2, inf, pi
@@ -21,10 +21,10 @@ _WORD = re.compile(r"\S+")
 _FORMS = re.compile("[\ufb00-\ufb4f\ufb50-\ufdff\ufe70-\ufefc]")  # ligatures, Arabic forms
 _PRIVATE = re.compile("[\ue000-\uf8ff]+")
 _LEADER = re.compile(r"(?: ?[.·_…]){5,}(?: |$)")  # dots that lead the eye to a number
-_ODD = re.compile(
-    "[\ufb00-\ufdff\ufe70-\uffff\ue000-\uf8ff\x00-\x08\x0b-\x1f\x7f-\x9f\xad\ud800-\udfff\u2028\u2029]"
-    r"|[.·_…] ?[.·_…] ?[.·_…]"
-)  # what ``_readable`` has work with
+_ODD = re.compile(  # what ``_readable`` has work with
+    "[\x00\x01\x03-\x08\x0b-\x0c\x0e-\x1f\x7f-\x9f\xad\u2028\u2029\ud800-\uf8ff\ufb00-\ufdff\ufe70-\ufeff"
+    r"\uffff]|[.·_…] ?[.·_…] ?[.·_…]"
+)
 _RTL = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 _LETTER = re.compile(r"[^\W\d_]")
 _BOLD = re.compile(rb"(?i)bold|black|heavy|demi|cmbx|sfbx|-bd\b")
@@ -32,6 +32,7 @@ _APART = 0.9  # times the height of the letters: wider than most spaces between 
 _SPREAD = 2.5  # times the narrowest space of a line that is set to fill its column
 
 Word = tuple[str, float, float]  # its text, its left, its right
+Place = tuple[float, float, float]  # the left, the right, the height of a word
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ class _Letters:
         self._x, self._y = c_double(), c_double()
         self._bold_fonts: dict[bytes, bool] = {}
         self.text = _text(letters)
-        self._mirrored = 2 * len(_RTL.findall(self.text)) > len(_LETTER.findall(self.text))
+        self._mirrored = _mostly_rtl(self.text)
         self._readable = _readable if _ODD.search(self.text) else _joined
 
     def lines(self) -> Iterator[Line]:
@@ -143,13 +144,18 @@ class _Letters:
     def _line(self, spans: list[tuple[int, int]]) -> Line | None:
         first, last = spans[0][0], spans[-1][1] - 1
         turn = self._turn(first)
-        raw.FPDFText_GetCharOrigin(self._handle, first, byref(self._x), byref(self._y))
+        raw.FPDFText_GetCharOrigin(self._handle, first, self._x, self._y)
         baseline = _turned(self._x.value, self._y.value, turn)[1]
-        samples = {first, spans[len(spans) // 2][0], last}
-        size = median([top - bottom for _, _, bottom, top in map(self._edges(turn), samples)])
+        if turn == 0 and not self._mirrored:
+            places = [self._upright(start, end) for start, end in spans]
+        else:
+            places = [self._turned(start, end, turn) for start, end in spans]
+        size = sorted([place[2] for place in places])[len(places) // 2]
+        words = [
+            (self.text[start:end], left, right)
+            for (start, end), (left, right, _) in zip(spans, places, strict=True)
+        ]
         bold = self._bold(first) and self._bold(last)
-        place = self._upright if turn == 0 and not self._mirrored else self._word(turn)
-        words = [(self.text[start:end], *place(start, end)) for start, end in spans]
         cells = []
         for part in _parts(words, size):
             text = self._readable(part)
@@ -162,7 +168,7 @@ class _Letters:
         return (in_cells(cells) if len(cells) > 1 else cells[0]) if cells else None
 
     def _turn(self, index: int) -> int | None:
-        if not raw.FPDFText_GetMatrix(self._handle, index, byref(self._matrix)):
+        if not raw.FPDFText_GetMatrix(self._handle, index, self._matrix):
             return 0
         a, b = self._matrix.a, self._matrix.b
         if not b and a >= 0:  # as nearly all are
@@ -170,41 +176,28 @@ class _Letters:
         turn = atan2(b, a) / (pi / 2)
         return round(turn) % 4 if abs(turn - round(turn)) < 0.1 else None
 
-    def _upright(self, start: int, end: int) -> tuple[float, float]:
-        """Left and right of a word that is not turned."""
+    def _upright(self, start: int, end: int) -> Place:
+        """Where a word stands that is not turned."""
         box = self._box
         raw.FPDFText_GetLooseCharBox(self._handle, start, box)
-        left, right = box.left, box.right
+        left, right, height = box.left, box.right, box.top - box.bottom
         if end - start > 1:
             raw.FPDFText_GetLooseCharBox(self._handle, end - 1, box)
             if box.right >= right:
-                return left, box.right
+                return left, box.right, height
             left = min(left, box.left)  # a word from right to left
-        return left, right
+        return left, right, height
 
-    def _word(self, turn: int | None) -> Callable[[int, int], tuple[float, float]]:
-        """How to find left and right of a word that is turned, or on a page from right to left."""
-        edges = self._edges(turn)
-
-        def place(start: int, end: int) -> tuple[float, float]:
-            first, last = edges(start), edges(end - 1)
-            left, right = min(first[0], last[0]), max(first[1], last[1])
-            return (-right, -left) if self._mirrored else (left, right)
-
-        return place
-
-    def _edges(self, turn: int | None) -> Callable[[int], tuple[float, float, float, float]]:
-        """How to find left, right, bottom and top of a letter."""
-        box = self._box
-
-        def edges(index: int) -> tuple[float, float, float, float]:
-            if not raw.FPDFText_GetLooseCharBox(self._handle, index, box):
-                return 0.0, 0.0, 0.0, 0.0
-            x, y = _turned(box.left, box.bottom, turn)
-            x2, y2 = _turned(box.right, box.top, turn)
-            return min(x, x2), max(x, x2), min(y, y2), max(y, y2)
-
-        return edges
+    def _turned(self, start: int, end: int, turn: int | None) -> Place:
+        """Where a word stands that is turned, or on a page from right to left."""
+        xs, ys = [], []
+        for index in (start, end - 1):
+            raw.FPDFText_GetLooseCharBox(self._handle, index, self._box)
+            for corner in ((self._box.left, self._box.bottom), (self._box.right, self._box.top)):
+                x, y = _turned(*corner, turn)
+                xs.append(-x if self._mirrored else x)
+                ys.append(y)
+        return min(xs), max(xs), abs(ys[0] - ys[1])
 
     def _bold(self, index: int) -> bool:
         raw.FPDFText_GetFontInfo(self._handle, index, self._font, 128, None)
@@ -215,15 +208,22 @@ class _Letters:
 
 
 def _text(letters: pdfium.PdfTextPage) -> str:
-    """All letters of a page, each at its index."""
+    """All letters of a page, each at its index: those beyond U+FFFF are two, as in UTF-16."""
     count = letters.count_chars()
-    buffer = (c_ushort * (count * 2 + 1))()
-    units = raw.FPDFText_GetText(letters, 0, count, buffer)
-    text = bytes(buffer)[: 2 * max(0, units - 1)].decode("utf-16-le", "surrogatepass")
-    if len(text) != count:  # PDFium leaves out letters that it knows no character for
-        codes = (raw.FPDFText_GetUnicode(letters, index) for index in range(count))
-        text = "".join(chr(code) if code < 0x110000 else "\ufffd" for code in codes)
-    return text
+    buffer = (c_ushort * (count + 1))()
+    units = raw.FPDFText_GetText(letters, 0, count, buffer) - 1
+    if units == count:
+        text = bytes(buffer)[:-2].decode("utf-16-le", "surrogatepass")
+        return text if len(text) == count else "".join(map(chr, buffer[:count]))
+    # PDFium leaves out letters that it knows no character for.
+    codes = (raw.FPDFText_GetUnicode(letters, index) for index in range(count))
+    return "".join(chr(code) if code < 0x110000 else "\ufffd" for code in codes)
+
+
+def _mostly_rtl(text: str) -> bool:
+    if not _RTL.search(text):
+        return False
+    return 2 * len(_RTL.findall(text)) > len(_LETTER.findall(text))
 
 
 def _turned(x: float, y: float, turn: int | None) -> tuple[float, float]:
@@ -231,17 +231,18 @@ def _turned(x: float, y: float, turn: int | None) -> tuple[float, float]:
     return ((x, y), (y, -x), (-x, -y), (-y, x))[turn or 0]
 
 
-def _parts(words: list[Word], size: float) -> Iterator[list[Word]]:
+def _parts(words: list[Word], size: float) -> list[list[Word]]:
     """The words of a line between wide gaps."""
-    gaps = [max(b[1] - a[2], a[1] - b[2]) for a, b in pairwise(words)]
+    gaps = [b[1] - a[2] if b[1] >= a[1] else a[1] - b[2] for a, b in pairwise(words)]
+    if not gaps or max(gaps) <= _APART * size:  # as in most
+        return [words]
     wide = _wide(words, gaps, size)
-    part = words[:1]
+    parts = [words[:1]]
     for gap, word in zip(gaps, words[1:], strict=True):
         if gap > wide:
-            yield part
-            part = []
-        part.append(word)
-    yield part
+            parts.append([])
+        parts[-1].append(word)
+    return parts
 
 
 def _wide(words: list[Word], gaps: list[float], size: float) -> float:
@@ -250,19 +251,20 @@ def _wide(words: list[Word], gaps: list[float], size: float) -> float:
     narrow = min(gaps, default=0.0)
     if narrow < wide:
         return max(wide, _SPREAD * narrow)
-    even = len(gaps) > 1 and narrow < 3 * size and max(gaps) < 1.6 * narrow
+    even = len(gaps) > 1 and narrow < 3 * size and max(gaps) < 1.35 * narrow
     return inf if even and sum(word[0][0].isalpha() for word in words) > len(words) / 2 else wide
 
 
 def _joined(words: list[Word]) -> str:
-    if len(words) > 4 and sum(len(text) for text, _, _ in words) < 1.2 * len(words):
-        return " ".join(_unspaced(words))
-    return " ".join([text for text, _, _ in words])
+    text = " ".join([word[0] for word in words])
+    spaced = len(words) > 4 and len(text) < 2.2 * len(words)
+    return " ".join(_unspaced(words)) if spaced else text
 
 
 def _readable(words: list[Word]) -> str:
     """The words as text: ligatures and letters of private use made plain, leaders short."""
-    text = _FORMS.sub(lambda match: normalize("NFKC", match.group()), _joined(words))
+    text = _joined(words).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    text = _FORMS.sub(lambda match: normalize("NFKC", match.group()), text)
     text = _LEADER.sub(" … ", _PRIVATE.sub(_public, text))
     return " ".join(clean(text).split())
 

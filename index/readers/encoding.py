@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from unicodedata import category
 
 from charset_normalizer import CharsetMatch, from_bytes
 
@@ -17,12 +18,28 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+# Python's codecs for other things than files, some of them slow or noisy on long input.
+_NO_CHARSETS = frozenset(("punycode", "idna", "unicode_escape", "raw_unicode_escape"))
+_NO_TEXT = ("Cc", "Cn", "Co", "Cs")  # controls, and what Unicode leaves without a meaning
 # Encodings that people have used for files; rarer ones only take text away from these.
 _LEGACY = [
-    *("cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1255", "cp1256"),
+    *("cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1255", "cp1256", "cp874"),
     *("koi8_r", "cp866", "cp932", "euc_jp", "cp949", "gb18030", "big5"),
+    *("iso8859_2", "iso8859_5", "iso8859_6", "koi8_u", "cp850", "mac_roman", "mac_cyrillic"),
 ]
+# Signs of a wrong guess: a symbol within a word, a capital after a small letter, two scripts in
+# one word, frames, and characters that hardly any text has.
+_MESS = re.compile(
+    r"(?<=[A-Za-zª-\u06ff])[^\w\s\0-\x7f·’‘´–—](?=[A-Za-zª-\u06ff])"
+    r"|[а-яёa-zà-öø-ÿ][А-ЯЁÀ-ÖØ-Þ]|(?<=\w)[°-¿×÷¡-§©-¯](?=\w)|[─-▟]"
+    r"|[A-Za-z][Ѐ-ӿͰ-Ͽ֐-׿؀-ۿ㐀-鿿가-힣]|[Ѐ-ӿ][A-Za-zͰ-Ͽ]|[㐀-鿿가-힣][a-z]"
+    r"|[\x80-\x9f\u0e4f-\u0e5b\u3130-\u318f\uff61-\uff9f]"
+)
+# What of a double-byte encoding nearly all texts keep to.
+_USUAL = {"cp949": "iso2022_kr", "gb18030": "gbk"}
 _TURKISH = re.compile(rb"[\xd0\xdd\xde\xf0\xfd\xfe]")  # Ğ İ Ş ğ ı ş
+_HUNGARIAN = re.compile(rb"[\xf5\xfb]")  # ő ű; the same bytes are õ û
+_WESTERN = re.compile(rb"[\xe0\xe2-\xe8\xea\xeb\xee-\xf2\xf4\xf8]")  # à â ã … not in Hungarian
 _FOREIGN_LINE = re.compile(rb"[^\n]{0,400}[\x80-\xff][^\n]{0,400}\n?")
 
 
@@ -34,9 +51,12 @@ def decode(data: bytes, declared: str | None = None) -> str:
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return data[len(mark) :].decode(encoding, errors="replace")
-    for encoding in filter(None, (_wide(data), declared, _japanese(data), "utf-8")):
+    if wide := _wide(data):
+        return data.decode(wide, errors="replace")
+    for encoding in filter(None, (declared, _japanese(data), "utf-8")):
         try:
-            return data.decode(encoding)
+            if codecs.lookup(encoding).name.replace("-", "_") not in _NO_CHARSETS:
+                return data.decode(encoding)
         except (UnicodeError, LookupError, ValueError):  # ValueError: a NUL in the name
             continue
     return _damaged_utf8(data) or data.decode(_guess(data), errors="replace")
@@ -54,14 +74,30 @@ def is_binary(data: bytes) -> bool:
 
 
 def _wide(data: bytes) -> str | None:
-    """UTF-16 without a mark: text in it has a NUL in nearly every other byte."""
+    """UTF-32 or UTF-16 without a mark: read as bytes it is full of control characters."""
     sample = data[:_SAMPLE]
-    if len(data) % 2 or len(data) < 4:
+    if len(data) < 4 or len(sample) - len(sample.translate(None, _CONTROLS)) <= _BINARY * len(
+        sample
+    ):
         return None
-    high, low = sample[0::2].count(0) / len(sample), sample[1::2].count(0) / len(sample)
-    if min(high, low) > 0.02:
-        return None
-    return "utf-16-be" if high > 0.35 else "utf-16-le" if low > 0.35 else None
+    if len(data) % 4 == 0 and _decoded(sample, "utf-32-le"):
+        return "utf-32-le"
+    if len(data) % 4 == 0 and _decoded(sample, "utf-32-be"):
+        return "utf-32-be"
+    # Text keeps to few rows of 256 characters; read in the wrong order it is all over the place.
+    found = {name: _decoded(sample, name) for name in ("utf-16-le", "utf-16-be")}
+    rows = {name: len({ord(c) >> 8 for c in text}) for name, text in found.items() if text}
+    return min(rows, key=rows.__getitem__, default=None)
+
+
+def _decoded(sample: bytes, encoding: str) -> str:
+    """The sample in that encoding; "" where it is no text in it."""
+    try:
+        text = codecs.getincrementaldecoder(encoding)().decode(sample)
+    except UnicodeError:
+        return ""
+    wrong = sum(c not in "\t\n\v\f\r\b\x1b" and category(c) in _NO_TEXT for c in text)
+    return text if wrong <= _BINARY * len(text) else ""
 
 
 def _japanese(data: bytes) -> str | None:
@@ -81,12 +117,52 @@ def _guess(data: bytes) -> str:
         sample += match.group()
         if len(sample) > _SAMPLE:
             break
-    fitting = list(from_bytes(sample, cp_isolation=_LEGACY))
+    fitting = _fitting(sample)
     names = {name for fit in fitting if fit.chaos <= fitting[0].chaos for name in _names(fit)}
     if "cp1252" not in names:
         return fitting[0].encoding if fitting else "cp1252"
+    if "cp1250" in names and _HUNGARIAN.search(sample) and not _WESTERN.search(sample):
+        return "cp1250"
     # Equally good: the western one, or the Turkish one for what no large western language has.
     return "cp1254" if _TURKISH.search(sample) else "cp1252"
+
+
+def _fitting(sample: bytes) -> list[CharsetMatch]:
+    """What charset-normalizer makes of the sample, best first; its last character may be cut."""
+    left = _tidiest(sample)
+    found: list[CharsetMatch] = []
+    for cut in range(4):
+        if left:
+            found += from_bytes(sample[: len(sample) - cut], cp_isolation=left)
+        left = [encoding for encoding in left if not _whole(sample, cut, encoding)]
+    return sorted(found)
+
+
+def _whole(sample: bytes, cut: int, encoding: str) -> bool:
+    try:
+        return bool(sample[: len(sample) - cut].decode(encoding))
+    except UnicodeError:
+        return False
+
+
+def _tidiest(sample: bytes) -> list[str]:
+    """The encodings in which the words of the sample are most like words."""
+    messes: dict[str, int] = {}
+    for encoding in _LEGACY:
+        try:
+            text = codecs.getincrementaldecoder(encoding)().decode(sample)  # its end may be cut
+        except UnicodeError:
+            continue
+        messes[encoding] = len(_MESS.findall(text)) + _rare(text, encoding)
+    least = min(messes.values(), default=0)
+    least += len(sample) // 1000  # a few are in any text
+    return [encoding for encoding, mess in messes.items() if mess <= least] or _LEGACY
+
+
+def _rare(text: str, encoding: str) -> int:
+    """How many characters only the extended form of a double-byte encoding has."""
+    usual = _USUAL.get(encoding)
+    return len(text) - len(text.encode(usual, "ignore").decode(usual)) if usual else 0
 
 
 def _names(fit: CharsetMatch) -> list[str]:

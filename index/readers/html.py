@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator
+from copy import deepcopy
 
 from trafilatura import bare_extraction
 
@@ -19,6 +20,8 @@ logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # its verdicts are 
 
 _HEAD = 4096  # bytes in which a page declares itself
 _LITTLE = 250  # characters, below which trafilatura too takes the whole page, but runs it together
+_LEAST = 0.1  # share of the marked main part, below which the article was missed
+_MAIN = "//*[self::article or self::main][not(ancestor::article or ancestor::main)]"
 _START = re.compile(
     rb"\s*(?:<\?xml[^>]*>\s*|<!--.{0,2000}?-->\s*)*<(?:!doctype\s+html|html|head|body)\b",
     re.IGNORECASE | re.DOTALL,
@@ -64,7 +67,7 @@ def read(data: bytes) -> Content:
     found = _article(tree)
     return assemble(
         "html",
-        found if sum(len(piece.text) for piece in found) >= _LITTLE else markup.page(page),
+        found if _length(found) >= _LITTLE else markup.page(page),
         title=title,
         published=published,
         language=language,
@@ -74,12 +77,23 @@ def read(data: bytes) -> Content:
 def _article(tree: markup.Element) -> list[Piece]:
     """What trafilatura takes for the article; the tree is changed by it.
 
-    Favouring recall and dropping hidden elements first did best on Readability's pages.
+    Favouring recall and dropping hidden elements first did best on Readability's pages. Where it
+    takes next to nothing of what the page itself marks as its main part, that is read.
     """
     markup.drop_hidden(tree)
+    marked = max(map(_shown, tree.xpath(_MAIN)), key=_length, default=[])
     found = bare_extraction(tree, favor_recall=True, include_comments=False)
     body = getattr(found, "body", None)
-    return [] if body is None else markup.pieces(body)
+    article = [] if body is None else markup.pieces(body)
+    return marked if _length(article) < _LEAST * _length(marked) else article
+
+
+def _shown(element: markup.Element) -> list[Piece]:
+    return markup.shown(deepcopy(element))
+
+
+def _length(found: list[Piece]) -> int:
+    return sum(len(piece.text) for piece in found)
 
 
 def _title(tree: markup.Element) -> str:

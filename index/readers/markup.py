@@ -70,6 +70,11 @@ def page(markup: str) -> list[Piece]:
     if tree is None:
         return text.pieces("".join(_untagged(markup)))
     drop_hidden(tree)
+    return shown(tree)
+
+
+def shown(tree: Element) -> list[Piece]:
+    """The blocks of a tree that a browser shows; the tree loses the others."""
     etree.strip_elements(tree, *_UNSEEN, with_tail=False)
     return pieces(tree)
 

@@ -72,7 +72,7 @@ SAMPLES = {
         "서울은 대한민국의 수도이며 한강이 도시를 가로질러 흐른다. 오늘은 날씨가 좋다.",
         "euc_kr cp949",
     ),
-    "English": ("The wind that gave the hall its name blows from the north.", "ascii cp1252"),
+    "English": ("The wind that gave the hall its name blows from the north.", "ascii cp1252 cp500"),
 }
 UNICODE = "utf_8 utf_8_sig utf_16 utf_32 utf_16_le utf_16_be utf_32_le utf_32_be"
 CASES = [

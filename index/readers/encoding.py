@@ -51,8 +51,8 @@ def decode(data: bytes, declared: str | None = None) -> str:
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return data[len(mark) :].decode(encoding, errors="replace")
-    if wide := _wide(data):
-        return data.decode(wide, errors="replace")
+    if other := _wide(data) or _mainframe(data):
+        return data.decode(other, errors="replace")
     for encoding in filter(None, (declared, _japanese(data), "utf-8")):
         try:
             if codecs.lookup(encoding).name.replace("-", "_") not in _NO_CHARSETS:
@@ -98,6 +98,14 @@ def _decoded(sample: bytes, encoding: str) -> str:
         return ""
     wrong = sum(c not in "\t\n\v\f\r\b\x1b" and category(c) in _NO_TEXT for c in text)
     return text if wrong <= _BINARY * len(text) else ""
+
+
+def _mainframe(data: bytes) -> str | None:
+    """EBCDIC: its space is the @ of ASCII, and its letters are not in ASCII at all."""
+    sample = data[:_SAMPLE]
+    spaced = sample.count(b"@") > 0.08 * len(sample) > 8 * sample.count(b" ")
+    letters = len(sample) - len(sample.translate(None, bytes(range(128, 256))))
+    return "cp500" if spaced and letters > 0.3 * len(sample) else None
 
 
 def _japanese(data: bytes) -> str | None:

@@ -84,7 +84,8 @@ CREATE TABLE rebuilds (
 """,
     2: """
 ALTER TABLE documents ADD COLUMN metadata TEXT NOT NULL DEFAULT '{}';
-CREATE INDEX documents_by_text ON documents (text_hash)
+CREATE INDEX documents_by_text ON documents (text_hash);
+CREATE INDEX documents_by_language ON documents (language)
 """,
 }
 
@@ -259,7 +260,9 @@ def explained(error: Exception, path: Path, todo: str = TODO) -> KhazriError:
     said = str(error)
     if isinstance(error, UnicodeDecodeError):  # SQLite quotes what it can't read
         said = "its schema is malformed"
-    if any(words in said for words in ("malformed", "not a database", "corrupt", "no such", "syntax")):
+    if any(
+        words in said for words in ("malformed", "not a database", "corrupt", "no such", "syntax")
+    ):
         return KhazriError(f"{path} is damaged ({said}). Nothing was changed. {todo}")
     if "readonly" in said:
         return KhazriError(f"{path} can't be written: {said}. Check its permissions.")

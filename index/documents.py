@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from index.changes import Draft
 from index.embeddings import text_key
 from index.errors import KhazriError, Unreadable
+from index.languages import detect
 from index.paragraphs import split
 from index.readers.blocks import assemble, clean, one_line
 from index.readers.dates import iso_date
@@ -50,12 +51,13 @@ class Given:
 def draft(source_id: int, uri: str, content: Content, content_hash: str, ruler: Ruler) -> Draft:
     """Make a draft of what a reader read. A document without a title is called by its name."""
     title = content.title or _name(uri)
+    language = detect(content.text, content.language)
     headed = any(block.kind == "heading" for block in content.blocks[1:])
     above = ruler.measure([title])[0] + (HEADING if headed else 0)
     limit = max(ruler.window // 2, ruler.window - above)
     spans = [
         replace(span, heading=_below(title, span.heading))
-        for span in split(content.text, content.blocks, ruler.measure, limit, content.language)
+        for span in split(content.text, content.blocks, ruler.measure, limit, language)
     ]
     return Draft(
         source_id,
@@ -68,7 +70,7 @@ def draft(source_id: int, uri: str, content: Content, content_hash: str, ruler: 
         tuple(_key(title, span, content.text) for span in spans),
         content_hash,
         published=content.published,
-        language=content.language,
+        language=language,
         metadata=content.metadata,
     )
 

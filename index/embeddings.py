@@ -23,6 +23,7 @@ import numpy.typing as npt
 from index.catalog import connect, explained
 from index.disk import file_hash
 from index.errors import KhazriError
+from index.languages import ENGLISH
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -108,6 +109,10 @@ class Encoder:
     def _model(self) -> Any:
         with self._lock:
             return _load(self.path, self.name)
+
+    def speaks(self, language: str) -> bool:
+        """Whether the model was made for a language; the default has learnt English alone."""
+        return self.name != DEFAULT_MODEL or language == ENGLISH
 
     def load(self) -> None:
         """Load the model now rather than at the first text."""

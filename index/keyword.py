@@ -21,23 +21,31 @@ from whoosh.analysis import Analyzer, Token
 from whoosh.fields import STORED, TEXT, Schema
 from whoosh.filedb.filestore import FileStorage
 from whoosh.index import FileIndex
-from whoosh.lang.porter import stem
+from whoosh.lang.porter import stem as porter
 from whoosh.lang.stopwords import stoplists
 from whoosh.searching import Searcher
 from whoosh.util.numeric import byte_to_length
 
+from index.languages import ENGLISH, MARKS, STOP, UNSPACED, among, code, of_word, stem, unspaced
 from index.postings import FIELDS, Arrays, Run, pack
-from index.values import embedding_text
+from index.values import Passage, embedding_text
 
-ANALYZER = "english-4"  # recorded in the catalog: another one means another index
+ANALYZER = "words-5"  # recorded in the catalog: another one means another index
 
 LENGTHS = tuple(int(byte_to_length(i)) for i in range(256))
-_LETTERS = r"\w[\w\u0300-\u036f]*"  # with the marks of a decomposed letter
-_WORD = re.compile(rf"\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?(?!\w)|{_LETTERS}(?:[.'’]{_LETTERS})*")
+_LETTER = rf"[^\W{UNSPACED}]"
+_LETTERS = rf"{_LETTER}(?:{_LETTER}|[{MARKS}\u200c\u200d])*"  # with the marks upon them
+_WORD = re.compile(
+    rf"\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?(?!\w)|{_LETTERS}(?:[.'’]{_LETTERS})*"
+    rf"|[{UNSPACED}](?:[{UNSPACED}]|[{MARKS}])*"
+)
 _MARKS = dict.fromkeys(range(0x300, 0x370))
+_UNWRITTEN = dict.fromkeys((0x640, 0x200C, 0x200D, *range(0x64B, 0x653)))  # Arabic's, and joiners
 _NUMBERS = "two three four five six seven eight nine ten eleven twelve".split()
 _DIGITS = {word: str(number) for number, word in enumerate(_NUMBERS, 2)}
-_STOP = frozenset(stoplists["en"]) | {"whose"}
+_STOP = {language: frozenset(listed) for language, listed in stoplists.items()}
+_STOP |= STOP
+_STOP[ENGLISH] |= {"whose"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +58,33 @@ class Word:
     stop: bool
 
 
-def words(text: str) -> Iterator[Word]:
-    """The words of a text, in order."""
+def words(text: str, language: str | None = None) -> Iterator[Word]:
+    """The words of a text in some language (None: English), in order.
+
+    Of a script without spaces each pair of characters is one, so that these overlap.
+    """
+    spoken = code(language)
     for match in _WORD.finditer(text):
-        term, stop = _term(match.group())
-        yield Word(match.start(), match.end(), term, stop)
+        start, end = match.span()
+        if unspaced(match.group()):
+            for at in range(start, max(end - 1, start + 1)):
+                pair = text[at : min(at + 2, end)]
+                yield Word(at, at + len(pair), unicodedata.normalize("NFKC", pair).lower(), False)
+            continue
+        term, stop = _term(match.group(), spoken)
+        yield Word(start, end, term, stop)
 
 
 @lru_cache(maxsize=1 << 17)
-def _term(word: str) -> tuple[str, bool]:
-    """Lower case, without a possessive, thousands separators and accents, stemmed by Porter.
+def _term(word: str, language: str) -> tuple[str, bool]:
+    """Lower case and stemmed, without a possessive, thousands separators and accents.
 
-    Small numbers in words are digits, so that "three years" finds "3 years".
+    English is stemmed by Porter, other languages by Snowball. Small English numbers in words are
+    digits, so that "three years" finds "3 years".
     """
+    language = of_word(word, language)
+    if language != ENGLISH:
+        return _foreign(word, language)
     lowered = word.lower().replace("’", "'")
     if lowered[0].isdigit():
         return lowered.replace(",", ""), False
@@ -70,34 +92,63 @@ def _term(word: str) -> tuple[str, bool]:
     if not lowered.isascii():
         plain = unicodedata.normalize("NFD", lowered).translate(_MARKS)
         lowered = unicodedata.normalize("NFKC", plain) or lowered
-    return _DIGITS.get(lowered) or stem(lowered) or lowered, lowered in _STOP
+    return _DIGITS.get(lowered) or porter(lowered) or lowered, lowered in _STOP[ENGLISH]
 
 
-def terms(text: str) -> tuple[str, ...]:
-    """The distinct terms that a question asks for: without stop words, unless it has no others."""
-    found = list(words(text))
-    kept = [word for word in found if not word.stop] or found
-    return tuple(dict.fromkeys(word.term for word in kept))
+def _foreign(word: str, language: str) -> tuple[str, bool]:
+    lowered = unicodedata.normalize("NFKC", word).lower().replace("’", "'").translate(_UNWRITTEN)
+    stop = lowered in _STOP.get(language, ())
+    if lowered[:1].isdigit():
+        return lowered.replace(",", ""), False
+    stemmed = stem(lowered, language)
+    plain = unicodedata.normalize("NFD", stemmed).translate(_MARKS)
+    return unicodedata.normalize("NFC", plain) or lowered or word, stop
+
+
+def asked(text: str, languages: Sequence[str] = (ENGLISH,)) -> list[Word]:
+    """The words that a question asks for, as documents in each of the languages have them.
+
+    Without stop words, those of the language that the question is sooner in, unless it has no
+    others. The same word may come with several terms.
+    """
+    spoken = among(text, languages)
+    found = [list(words(text, language)) for language in (spoken, *languages)]
+    kept = {word.start for word in found[0] if not word.stop} or {w.start for w in found[0]}
+    return [word for each in zip(*found, strict=True) for word in each if word.start in kept]
+
+
+def terms(text: str, languages: Sequence[str] = (ENGLISH,)) -> tuple[str, ...]:
+    """The distinct terms that a question asks for: see ``asked``."""
+    return tuple(dict.fromkeys(word.term for word in asked(text, languages)))
 
 
 class _Words(Analyzer):  # type: ignore[misc]
-    """``words`` as Whoosh wants it: one token, filled anew for each word."""
+    """``words`` as Whoosh wants it: one token, filled anew for each word.
+
+    ``language`` is that of the passage which is added next.
+    """
+
+    language: str | None = None
 
     def __call__(self, value: str, **_: object) -> Iterator[Any]:
         token = Token(positions=True, boosts=True)
         token.boost = 1.0
-        for position, word in enumerate(words(value)):
+        for position, word in enumerate(words(value, self.language)):
             token.text = word.term
             token.pos = position
             yield token
 
 
-_SCHEMA = Schema(
-    id=STORED,
-    text=TEXT(analyzer=_Words(), phrase=True),
-    heading=TEXT(analyzer=_Words(), phrase=False),
-    title=TEXT(analyzer=_Words(), phrase=False),
-)
+def _schema(analyzer: _Words) -> Schema:
+    return Schema(
+        id=STORED,
+        text=TEXT(analyzer=analyzer, phrase=True),
+        heading=TEXT(analyzer=analyzer, phrase=False),
+        title=TEXT(analyzer=analyzer, phrase=False),
+    )
+
+
+_SCHEMA = _schema(_Words())
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +159,13 @@ class Entry:
     text: str
     heading: str
     title: str
+    language: str | None = None
+
+    @classmethod
+    def of(cls, passage: Passage) -> Entry:
+        """That of a stored passage."""
+        document = passage.document
+        return cls(passage.id, passage.text, passage.heading, document.title, document.language)
 
 
 def write(folder: Path, entries: Iterable[Entry]) -> Arrays:
@@ -117,10 +175,11 @@ def write(folder: Path, entries: Iterable[Entry]) -> Arrays:
     own add to that.
     ``entries`` come with ascending ids. The files are not yet flushed to the disk.
     """
-    storage = _storage(folder)
-    writer = storage.create_index(_SCHEMA).writer(procs=1, limitmb=512)
+    analyzer = _Words()
+    writer = _storage(folder).create_index(_schema(analyzer)).writer(procs=1, limitmb=512)
     try:
         for entry in entries:
+            analyzer.language = entry.language
             text = embedding_text(entry.title, entry.heading, entry.text)
             writer.add_document(id=entry.id, text=text, heading=entry.heading, title=entry.title)
         writer.commit(merge=False)
@@ -181,17 +240,19 @@ def _length_bytes(perdoc: Any, name: str, count: int) -> list[int]:
     return [int(column[i]) for i in range(count)] if column is not None else [0] * count
 
 
-def phrase_numbers(folder: Path, phrase: str) -> list[int]:
+def phrase_numbers(folder: Path, phrase: str, languages: Sequence[str]) -> list[int]:
     """Document numbers of a segment in whose text the terms of ``phrase`` follow each other.
 
-    Stems are compared, so the caller still has to verify the words themselves.
+    Stems are compared, those of each language, so the caller still has to verify the words.
     """
-    sought = [word.term for word in words(phrase)]
-    if not sought:
-        return []
+    variants = {tuple(word.term for word in words(phrase, language)) for language in languages}
+    numbers: set[int] = set()
     with Searcher(_open(folder).reader()) as searcher:
-        found = query.Phrase("text", sought) if len(sought) > 1 else query.Term("text", sought[0])
-        return list(found.docs(searcher))
+        for sought in filter(None, variants):
+            one = query.Term("text", sought[0])
+            found = query.Phrase("text", list(sought)) if len(sought) > 1 else one
+            numbers.update(found.docs(searcher))
+    return sorted(numbers)
 
 
 def _storage(folder: Path) -> FileStorage:

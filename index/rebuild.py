@@ -108,7 +108,7 @@ def _beside(store: Store, encoder: Encoder, segment: Segment, told: Told) -> Non
 
 
 def _entry(passage: Passage) -> Entry:
-    return Entry(passage.id, passage.text, passage.heading, passage.document.title)
+    return Entry.of(passage)
 
 
 def _embedded(

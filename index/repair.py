@@ -88,7 +88,7 @@ def repair(store: Store, drop: Mapping[int, str] | None = None) -> list[str]:
             if not (found.broken or found.unmarked or passages):
                 return []
             rows = _Vectors(db, store, list(found.broken)).of(passages)
-        entries = [Entry(p.id, p.text, p.heading, p.document.title) for p in passages]
+        entries = [Entry.of(p) for p in passages]
         owners = [p.document.id for p in passages]
         store.swap(list(found.broken), entries, owners, rows, found.idle, found.unmarked)
     done = [f"Segment {id} was dropped: {why}." for id, why in found.broken.items()]

@@ -64,13 +64,14 @@ class Segment:
     def _phrases(self) -> Path:
         return self.folder / "keyword"
 
-    def phrase(self, phrase: str) -> list[int]:
+    def phrase(self, phrase: str, languages: Sequence[str]) -> list[int]:
         """Document numbers where the terms of a phrase follow each other (to be verified)."""
         try:
-            return keyword.phrase_numbers(self._phrases, phrase)
+            return keyword.phrase_numbers(self._phrases, phrase, languages)
         except Exception as error:  # Whoosh may raise anything over files that changed
             log.warning("%s can't be read (%s); its arrays are used", self._phrases, repr(error))
-            return self.postings.holding([word.term for word in keyword.words(phrase)])
+            every = ([w.term for w in keyword.words(phrase, one)] for one in languages)
+            return sorted({n for terms in every for n in self.postings.holding(terms)})
 
 
 def build(folder: Path, entries: Sequence[Entry], documents: Sequence[int], rows: Half) -> Files:

@@ -7,6 +7,7 @@ import logging
 import re
 import sqlite3
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +18,7 @@ import numpy.typing as npt
 from index import keyword
 from index.errors import KhazriError
 from index.keyword import field_terms
+from index.languages import ENGLISH, code
 from index.postings import Statistics
 from index.rows import digest, load_blocks, seal
 from index.segments import Segment
@@ -24,6 +26,8 @@ from index.values import Block, Document, Filter, Hit, Passage
 from index.vectors import cosines
 
 log = logging.getLogger("khazri.snapshot")
+
+LANGUAGES = 8  # for which the words of a question are stemmed, at most
 
 Mask = npt.NDArray[np.bool_]
 Scores = npt.NDArray[np.float64]
@@ -68,7 +72,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class View:
-    """The opened segments of a generation and which of their passages are alive.
+    """The opened segments of a generation, which of their passages are alive, and the languages.
 
     It never changes; any number of questions read from it at once.
     """
@@ -76,6 +80,7 @@ class View:
     generation: int
     segments: tuple[Segment, ...]
     alive: tuple[Mask | None, ...]
+    languages: tuple[str, ...] = (ENGLISH,)
 
     @cached_property
     def statistics(self) -> Statistics:
@@ -104,6 +109,11 @@ class Snapshot:
         """The identity of the model that its vectors are of; empty in a new home."""
         return str(self._db.execute("SELECT model FROM state").fetchone()[0])
 
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages of its documents, the most frequent first; at most ``LANGUAGES``."""
+        return self._view.languages
+
     # Selecting
 
     def select(self, filter: Filter) -> Selection:
@@ -112,7 +122,8 @@ class Snapshot:
         if filter.sources or filter.types or filter.tags or filter.before or filter.after:
             ids = self._documents_of(filter)
             masks = [_and(m, np.isin(s.documents, ids)) for m, s in self._each(masks)]
-        for term in filter.without:
+        unwanted = {t for word in filter.without for t in keyword.terms(word, self.languages)}
+        for term in unwanted:
             masks = [_and(m, ~_holding(s, term)) for m, s in self._each(masks)]
         for phrase in filter.phrases:
             found = self._standing(phrase, masks)
@@ -154,7 +165,7 @@ class Snapshot:
         pattern = _pattern(phrase)
         found = []
         for mask, segment in self._each(masks):
-            numbers = np.asarray(segment.phrase(phrase), np.int64)
+            numbers = np.asarray(segment.phrase(phrase, self.languages), np.int64)
             if mask is not None and len(numbers):
                 numbers = numbers[mask[numbers]]
             passages = self.fetch([int(id) for id in segment.ids[numbers]])
@@ -359,6 +370,14 @@ class Snapshot:
             " ORDER BY seen DESC, uri"
         )
         return [Failure(*row) for row in rows]
+
+
+def spoken(db: sqlite3.Connection) -> tuple[str, ...]:
+    """The languages of all documents, the most frequent first."""
+    counted: Counter[str] = Counter()
+    for language, count in db.execute("SELECT language, count(*) FROM documents GROUP BY language"):
+        counted[code(language)] += count
+    return tuple(name for name, _ in counted.most_common(LANGUAGES)) or (ENGLISH,)
 
 
 def fetch(db: sqlite3.Connection, ids: Sequence[int]) -> list[Passage]:

@@ -30,7 +30,7 @@ from index.keyword import ANALYZER, Entry
 from index.locks import Busy, locked
 from index.rows import Rows
 from index.segments import Damaged, Files, Segment, build, load_files, open_segment
-from index.snapshot import Mask, Snapshot, View, fetch
+from index.snapshot import Mask, Snapshot, View, fetch, spoken
 
 log = logging.getLogger("khazri.store")
 
@@ -306,7 +306,7 @@ def _view(
         if every is None:
             every = _ids(db, "SELECT passage_id FROM deletions WHERE generation > ?", -1)
         alive.append(_without(segment, None, every))
-    return View(generation, segments, tuple(alive))
+    return View(generation, segments, tuple(alive), spoken(db))
 
 
 def _ids(db: sqlite3.Connection, query: str, *values: int) -> npt.NDArray[np.int64]:
@@ -345,7 +345,8 @@ def _document_ids(db: sqlite3.Connection, drafts: Sequence[Draft]) -> list[int]:
 def _entries(drafts: Sequence[Draft], first: int) -> Iterator[Entry]:
     for draft in drafts:
         for span in draft.spans:
-            yield Entry(first, draft.text[span.start : span.end], span.heading, draft.title)
+            text = draft.text[span.start : span.end]
+            yield Entry(first, text, span.heading, draft.title, draft.language)
             first += 1
 
 
@@ -375,6 +376,6 @@ def _living(
     passages = fetch(db, [int(id) for id in ids[order]])
     # A damaged document is left out: its passages stand nowhere until it is read again.
     order = order[np.isin(ids[order], [passage.id for passage in passages])]
-    entries = [Entry(p.id, p.text, p.heading, p.document.title) for p in passages]
+    entries = [Entry.of(p) for p in passages]
     dead = np.intersect1d(ids, deleted)
     return entries, [p.document.id for p in passages], rows[order], [int(n) for n in dead]

@@ -100,7 +100,8 @@ class Filter:
     """What a passage must meet. Values of one field are alternatives; fields add up.
 
     ``before`` and ``after`` are ISO dates and both exclusive of the day itself before, inclusive
-    after. ``without`` are words that must not occur; ``phrases`` must stand word for word.
+    after. ``without`` are words that must not occur, as they are typed; ``phrases`` must stand
+    word for word.
     """
 
     sources: tuple[str, ...] = ()

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from index.embeddings import Encoder, Half
+from index.keyword import asked as words_asked
 from index.keyword import terms, words
 from index.snapshot import Snapshot
 from index.values import Passage
@@ -77,8 +78,14 @@ class Asked:
         readings: Sequence[Reading] = (),
     ) -> Asked:
         """A question asked of the passages of a snapshot."""
-        found = terms(text)
-        known = dict(zip(found, snapshot.frequencies(found), strict=True))
+        found = terms(text, snapshot.languages)
+        frequencies = dict(zip(found, snapshot.frequencies(found), strict=True))
+        stems: dict[int, str] = {}  # of each word the one that passages hold most
+        for word in words_asked(text, snapshot.languages):
+            before = stems.setdefault(word.start, word.term)
+            if frequencies[word.term] > frequencies[before]:
+                stems[word.start] = word.term
+        known = {term: frequencies[term] for term in stems.values()}
         weights = term_weights(known, snapshot.count().passages)
         return cls(text, known, weights, vector, results, readings)
 
@@ -132,20 +139,22 @@ def _others(asked: Asked, lead: Reading) -> list[Citation]:
     others = [r for r in asked.readings[1:] if r.score >= SURE]
     same = [_pointed(r, "supports") for r in others if agree(lead.text, r.text)]
     apart = [_pointed(r, "differs") for r in others if not agree(lead.text, r.text)]
-    least = ALIKE * share(asked.weights, _pointed(lead, "answers").quote)
+    least = ALIKE * _shared(asked, _pointed(lead, "answers"))
     about = _spoken_of(asked, lead.passage)
     return same + [
-        c
-        for c in apart
-        if share(asked.weights, c.quote) >= least and about <= _spoken_of(asked, c.passage)
+        c for c in apart if _shared(asked, c) >= least and about <= _spoken_of(asked, c.passage)
     ]
+
+
+def _shared(asked: Asked, citation: Citation) -> float:
+    return share(asked.weights, citation.quote, citation.passage.document.language)
 
 
 def _spoken_of(asked: Asked, passage: Passage) -> set[str]:
     """The words of the question that say what it is about and that a passage holds."""
     return {
         word.term
-        for word in words(whole(passage))
+        for word in words(whole(passage), passage.document.language)
         if word.term in asked.weights and not expendable(word.term)
     }
 
@@ -177,7 +186,7 @@ def read_features(asked: Asked) -> Features:
         asked.known,
         _nearest(asked.results),
         lead.passage,
-        share(asked.weights, sentence),
+        share(asked.weights, sentence, lead.passage.document.language),
         reader=lead.score,
     )
 

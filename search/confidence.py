@@ -96,12 +96,13 @@ def features(
     """The features of a question, and of the passage and sentence that answer it best."""
     around = whole(passage)
     total = sum(weights.values()) or 1.0
-    names = _names(question)
-    held = {word.term for word in words(around)}
+    language = passage.document.language
+    names = _names(question, language)
+    held = {word.term for word in words(around, language)}
     return Features(
         passage_cosine=cosine,
         sentence_cosine=sentence_cosine,
-        passage_share=share(weights, around),
+        passage_share=share(weights, around, language),
         sentence_share=sentence_share,
         unknown=sum(w for term, w in weights.items() if not frequencies[term]) / total,
         names_missing=len(names - held) / len(names) if names else 0.0,
@@ -124,9 +125,10 @@ def whole(passage: Passage) -> str:
     return f"{passage.document.title}\n{passage.heading}\n{passage.text}"
 
 
-def _names(question: str) -> set[str]:
+def _names(question: str, language: str | None) -> set[str]:
     """The terms of the names and numbers in a question, its first word aside."""
-    return {word.term for word in words(question) if not word.stop and is_name(question, word)}
+    found = words(question, language)
+    return {word.term for word in found if not word.stop and is_name(question, word)}
 
 
 def is_name(question: str, word: Word) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -13,13 +13,14 @@ import numpy as np
 
 from index.embeddings import Encoder, Half
 from index.errors import KhazriError
-from index.keyword import terms, words
+from index.keyword import asked, terms, words
+from index.languages import among
 from index.snapshot import Selection, Snapshot
 from index.store import Store
 from index.values import Filter, Hit, Passage
 from search.answers import READ, Asked, compose
 from search.confidence import THRESHOLD
-from search.fusion import SEMANTIC, answering, convex, reciprocal_rank
+from search.fusion import FOREIGN, SEMANTIC, answering, convex, reciprocal_rank
 from search.question import LONGEST, PARTS, Question, asks, parse, parts
 from search.quotes import most_shared
 from search.reader import UNREAD, Reader, Reading
@@ -196,7 +197,7 @@ class Engine:
         if not text:
             ids = tuple(snapshot.selected(selection))
             return Ranked(ids, (0.0,) * len(ids), {}, {}, len(ids))
-        asked = terms(text)
+        asked = terms(text, snapshot.languages)
         if mode == "keyword" or vector is None:
             wanted = None if depth is None else max(depth, DEPTH)
             hits, total = snapshot.keyword(asked, wanted, selection)
@@ -205,13 +206,16 @@ class Engine:
         if mode == "semantic":
             return Ranked(*_columns(nearest), {}, _ranks(nearest), len(nearest))
         hits, _ = snapshot.keyword(asked, DEPTH, selection)
-        return self._fused(snapshot, asked, vector, hits, nearest)
+        spoken = among(text, snapshot.languages)
+        weight = self.weight if self.encoder.speaks(spoken) else min(self.weight, FOREIGN)
+        return self._fused(snapshot, asked, vector, weight, hits, nearest)
 
     def _fused(
         self,
         snapshot: Snapshot,
         asked: Sequence[str],
         vector: Half,
+        weight: float,
         hits: Sequence[Hit],
         nearest: Sequence[Hit],
     ) -> Ranked:
@@ -221,7 +225,7 @@ class Engine:
         bm25 = snapshot.keyword_weights(asked, ids).sum(axis=1)
         cosine = snapshot.semantic_scores(vector, ids)
         if self.fusion == "convex":
-            fused = convex(bm25, cosine, self.weight)
+            fused = convex(bm25, cosine, weight)
         else:
             fused = reciprocal_rank(
                 *(
@@ -300,8 +304,9 @@ def explain(snapshot: Snapshot, text: str, ranked: Ranked, offset: int, limit: i
     """One page of results, each with the reasons for its place."""
     ids = ranked.ids[offset : offset + limit]
     scores = dict(zip(ids, ranked.scores[offset : offset + limit], strict=True))
-    asked = {word.term: text[word.start : word.end] for word in reversed(list(words(text)))}
-    kept = terms(text)
+    found_by = asked(text, snapshot.languages)
+    spoken = {word.term: text[word.start : word.end] for word in reversed(found_by)}
+    kept = list(spoken)[::-1]
     weights = dict(zip(ids, snapshot.keyword_weights(kept, ids), strict=True))
     read = {r.passage.id: r.score for r in ranked.readings if r.score > UNREAD}
     found = []
@@ -310,12 +315,21 @@ def explain(snapshot: Snapshot, text: str, ranked: Ranked, offset: int, limit: i
         why = Why(
             ranked.keyword.get(passage.id),
             ranked.semantic.get(passage.id),
-            tuple(Matched(asked[term], weight) for term, weight in held.items()),
+            _matched(spoken, held),
             most_shared(passage, held) if held else None,
             read.get(passage.id),
         )
         found.append(Result(passage, scores[passage.id], why))
     return found
+
+
+def _matched(spoken: Mapping[str, str], held: Mapping[str, float]) -> tuple[Matched, ...]:
+    """The words that a passage holds; one that several languages stem otherwise counts once."""
+    weights: dict[str, float] = {}
+    for term, weight in held.items():
+        word = spoken[term]
+        weights[word] = max(weight, weights.get(word, 0.0))
+    return tuple(Matched(word, weight) for word, weight in weights.items())
 
 
 def _unread(texts: Sequence[str]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 Scores = npt.NDArray[np.float64]
 
 SEMANTIC = 0.8  # the weight of the semantic leg; measured by bench/quality.py
+FOREIGN = 0.3  # at most that, of a question in a language that the model has not learnt
 READER = 0.03  # what a passage gains for each log-odds of the reader; measured by bench/answers.py
 SURE = 6.0  # log-odds beyond which it is as good as sure, either way
 SMOOTHING = 60  # of reciprocal rank fusion (Cormack, Clarke and Büttcher, 2009)

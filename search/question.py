@@ -73,7 +73,7 @@ def parse(query: str, more: str = "") -> Question:
             phrases.append(match["phrase"])
             asked.append(match["phrase"])
         elif match["without"]:
-            without += [word.term for word in words(match["without"])]
+            without.append(match["without"])
         else:
             asked.append(match.group())
     text = " ".join("".join(part if part.isspace() else f" {part} " for part in asked).split())

@@ -53,9 +53,10 @@ def best_sentences(
         return []
     texts = [p.text[start:end] for p, start, end in found]
     cosines = encoder.encode(texts).astype(np.float32) @ vector.astype(np.float32)
+    shares = [share(weights, p.text[a:b], p.document.language) for p, a, b in found]
     scored = [
-        Sentence(p, p.start + start, p.start + end, text, float(cosine), share(weights, text))
-        for (p, start, end), text, cosine in zip(found, texts, cosines, strict=True)
+        Sentence(p, p.start + start, p.start + end, text, float(cosine), shared)
+        for (p, start, end), text, cosine, shared in zip(found, texts, cosines, shares, strict=True)
     ]
     return sorted(scored, key=lambda sentence: -sentence.score)
 
@@ -77,7 +78,8 @@ def most_shared(passage: Passage, weights: Mapping[str, float]) -> tuple[int, in
     """The sentence of a passage that holds most of the terms' weight; None where none does."""
     most, place = 0.0, None
     for start, end in _sentences(passage):
-        shared = sum(weights.get(t, 0.0) for t in {w.term for w in words(passage.text[start:end])})
+        held = {w.term for w in words(passage.text[start:end], passage.document.language)}
+        shared = sum(weights.get(term, 0.0) for term in held)
         if shared > most:
             most, place = shared, (passage.start + start, passage.start + end)
     return place
@@ -95,10 +97,10 @@ def _sentences(passage: Passage) -> list[tuple[int, int]]:
     ] or every
 
 
-def share(weights: Mapping[str, float], text: str) -> float:
+def share(weights: Mapping[str, float], text: str, language: str | None = None) -> float:
     """The part of the weight of a question's terms that a text holds, from 0 to 1."""
     total = sum(weights.values())
-    held = {word.term for word in words(text)}
+    held = {word.term for word in words(text, language)}
     return sum(weights[term] for term in weights.keys() & held) / total if total else 0.0
 
 

@@ -103,6 +103,9 @@ class CheapEncoder:
     def __init__(self) -> None:
         self.encoded: list[str] = []
 
+    def speaks(self, language: str) -> bool:
+        return True
+
     def measure(self, texts: Sequence[str]) -> list[int]:
         return [len(text.split()) for text in texts]
 

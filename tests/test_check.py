@@ -692,6 +692,7 @@ def test_a_catalog_of_before_the_seals_gets_them(home: Home) -> None:
         db.execute("DROP TABLE seals")
         db.execute("DROP TABLE rebuilds")
         db.execute("DROP INDEX documents_by_text")
+        db.execute("DROP INDEX documents_by_language")
         db.execute("ALTER TABLE documents DROP COLUMN metadata")
         db.execute("PRAGMA user_version=1")
     again = Home(home.path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import zipfile
 from email.message import EmailMessage
@@ -116,7 +117,9 @@ def test_a_second_run_reads_nothing_and_a_rename_moves_all(
 def test_an_archive_of_nothing_readable_is_told_once(
     indexer: Indexer, store: Store, folder: Path
 ) -> None:
-    (folder / "all.zip").write_bytes(zipped(a_png=b"\x89PNG\r\n\x1a\n"))
+    path = folder / "all.zip"
+    path.write_bytes(zipped(a_png=b"\x89PNG\r\n\x1a\n"))
+    os.utime(path, (0, 0))  # what was written just now is looked at again
     indexer.index([folder], quiet)
     assert set(failed(store)) == {"all.zip", "all.zip//a.png"}
     again = indexer.sync(quiet)

@@ -309,8 +309,8 @@ def test_phrases_are_looked_up_by_stems_in_one_segment(tmp_path: Path) -> None:
         keyword.Entry(9, "piles of timber", "", ""),
     ]
     keyword.write(tmp_path, entries)
-    assert keyword.phrase_numbers(tmp_path, "timber piles") == [0, 1]
-    assert keyword.phrase_numbers(tmp_path, "timber") == [0, 1, 2]
-    assert keyword.phrase_numbers(tmp_path, "granite") == []
-    assert keyword.phrase_numbers(tmp_path, "...") == []
+    assert keyword.phrase_numbers(tmp_path, "timber piles", ["en"]) == [0, 1]
+    assert keyword.phrase_numbers(tmp_path, "timber", ["en"]) == [0, 1, 2]
+    assert keyword.phrase_numbers(tmp_path, "granite", ["en"]) == []
+    assert keyword.phrase_numbers(tmp_path, "...", ["en"]) == []
     assert not list(tmp_path.glob("*LOCK"))

@@ -35,14 +35,16 @@ def pieces(text: str, start: int, end: int, spans: Iterable[tuple[int, int]]) ->
     return cut
 
 
-def matched(text: str, terms: Collection[str]) -> list[Word]:
+def matched(text: str, terms: Collection[str], language: str | None = None) -> list[Word]:
     """The words of ``text`` whose index term is among ``terms``."""
-    return [word for word in words(text) if word.term in terms]
+    return [word for word in words(text, language) if word.term in terms]
 
 
-def excerpt(text: str, terms: Collection[str], width: int) -> list[Piece]:
+def excerpt(
+    text: str, terms: Collection[str], width: int, language: str | None = None
+) -> list[Piece]:
     """About ``width`` characters of ``text`` that hold the most different ``terms``, marked."""
-    found = matched(text, terms)
+    found = matched(text, terms, language)
     start, end = 0, len(text)
     if len(text) > width * 1.2:
         start = _snapped(text, _densest(found, width) - LEAD)

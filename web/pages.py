@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
-from index.keyword import terms
+from index.keyword import words
 from index.values import Block, Document, Passage
 from search.anchors import Quoted, anchor
 from search.judgements import Judgement, append
@@ -175,8 +175,9 @@ def _shown(result: Result) -> Shown:
     passage, why = result.passage, result.why
     heading = passage.heading.rpartition(" › ")[2]  # shown above the excerpt, so not again in it
     body = passage.text.removeprefix(heading).lstrip() or passage.text
-    wanted = {term for matched in why.terms for term in terms(matched.word)}
-    return Shown(passage, excerpt(body, wanted, EXCERPT), _reason(why), why)
+    language = passage.document.language
+    wanted = {word.term for matched in why.terms for word in words(matched.word, language)}
+    return Shown(passage, excerpt(body, wanted, EXCERPT, language), _reason(why), why)
 
 
 def _reason(why: Why) -> str:

@@ -47,7 +47,7 @@ class _Files:
 
     def _inner(self, format: Format, data: bytes, path: str, depth: int) -> Iterator[Part]:
         for inner in _unpacked(format, data):
-            at = self._free(path, inner.name)
+            at = self._free(path, inner.name) if inner.name else path
             self.unpacked += len(inner.data)
             if inner.reason:
                 yield Part(at, None, inner.reason)
@@ -75,15 +75,21 @@ def parts(data: bytes, name: str) -> Iterator[Part]:
 
 
 def _unpacked(format: Format, data: bytes) -> Iterator[Inner]:
-    """The files within a file; where it breaks off, a last one says so."""
+    """The files within a file; where it breaks off, a last one says so.
+
+    That one has no name where nothing was unpacked before it: it speaks of the file as a whole.
+    """
     if format.unpack is None:
         return
+    rest = ""
     try:
-        yield from format.unpack(data)
+        for inner in format.unpack(data):
+            yield inner
+            rest = "the rest"
     except MemoryError:
         raise
     except Unreadable as error:
-        yield Inner("the rest", b"", str(error))
+        yield Inner(rest, b"", str(error))
     except Exception as error:  # whatever a parser fails with, the file is at fault
         reason = str(error).split("\n")[0][:120] or type(error).__name__
-        yield Inner("the rest", b"", f"damaged: it can't be unpacked further ({reason})")
+        yield Inner(rest, b"", f"damaged: it can't be unpacked further ({reason})")

@@ -85,7 +85,10 @@ CREATE TABLE rebuilds (
     2: """
 ALTER TABLE documents ADD COLUMN metadata TEXT NOT NULL DEFAULT '{}';
 CREATE INDEX documents_by_text ON documents (text_hash);
-CREATE INDEX documents_by_language ON documents (language)
+CREATE INDEX documents_by_language ON documents (language);
+CREATE TABLE adoptions (
+    first INTEGER PRIMARY KEY, last INTEGER NOT NULL, document_id INTEGER NOT NULL
+)
 """,
 }
 

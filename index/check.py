@@ -214,6 +214,8 @@ class _Check:
             yield "its vectors are of other passages than its postings"
             return
         owners = dict(zip(segment.ids.tolist(), segment.documents.tolist(), strict=True))
+        for first, last, document in db.execute("SELECT * FROM adoptions").fetchall():
+            owners |= {id: document for id in range(first, last + 1) if id in owners}
         for start in range(0, len(segment), 500):
             part = segment.ids[start : start + 500].tolist()
             for passage, document in db.execute(

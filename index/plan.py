@@ -19,7 +19,6 @@ from index.catalog import Catalog
 from index.changes import Changes, Failed, Move
 from index.documents import Given, given_hash, read_jsonl
 from index.errors import KhazriError
-from index.readers import supported
 from index.snapshot import Source
 from index.sources import File, file_hash, files, held_by, out_of_sight, wanted
 from index.values import file_of
@@ -271,7 +270,7 @@ def _found(
         except KhazriError as error:
             refuse(source.location, str(error))
     elif os.path.lexists(source.location):
-        yield from files(source, supported, refuse, {other.location for other in others})
+        yield from files(source, refuse, {other.location for other in others})
 
 
 def _stays_away(one: File | Given, part: Part, options: Options) -> bool:

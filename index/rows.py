@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from index.changes import Changes, Draft, Failed, Move
@@ -43,6 +43,18 @@ def bounds(file: str) -> tuple[str, str]:
     return f"{file}{SEPARATOR}", f"{file}{SEPARATOR[:-1]}{chr(ord(SEPARATOR[-1]) + 1)}"
 
 
+def read_anew(
+    db: sqlite3.Connection, files: Iterable[tuple[int, str]]
+) -> dict[int, tuple[int, str]]:
+    """The ids and names of the documents of some files, and of those within them."""
+    found: dict[int, tuple[int, str]] = {}
+    for source_id, file in files:
+        places = [source_id, file, *bounds(file)]
+        rows = db.execute(f"SELECT id, source_id, uri FROM documents WHERE {WITHIN}", places)
+        found |= {row[0]: (row[1], row[2]) for row in rows}
+    return found
+
+
 _SEALED = "uri, title, type, published, language, tags, content_hash, text_hash"
 
 
@@ -72,8 +84,8 @@ class Rows:
 
     def store(self, draft: Draft, document_id: int, first: int) -> None:
         """Store a document under its id, in place of an older one; its passages count up."""
-        self._drop_passages(document_id)
         text = draft.text.encode()
+        self._drop_passages(document_id, unless=digest(text))
         time = now()
         self._db.execute(
             "INSERT INTO documents (id, source_id, uri, title, type, published, language, tags,"
@@ -161,14 +173,6 @@ class Rows:
             self._db.execute("DELETE FROM failures WHERE source_id = ? AND uri = ?", name)
             self._db.execute("DELETE FROM removals WHERE source_id = ? AND uri = ?", name)
 
-    def _forget(self, source_id: int, file: str, stored: Collection[tuple[int, str]]) -> None:
-        """Drop what was known of a file, and of all within it, that is not stored anew."""
-        places = [source_id, file, *bounds(file)]
-        rows = self._db.execute(f"SELECT id, uri FROM documents WHERE {WITHIN}", places)
-        gone = [row[0] for row in rows.fetchall() if (source_id, row[1]) not in stored]
-        self.remove(gone, by_hand=False)
-        self._db.execute(f"DELETE FROM failures WHERE {WITHIN}", places)
-
     def segment(self, id: int, passages: int, files: Files) -> None:
         """Name a segment, so that it counts from this generation on."""
         self._db.execute(
@@ -181,18 +185,56 @@ class Rows:
         self.remove(changes.removals, changes.by_hand)
         self.move(changes.moves)
         stored = {(draft.source_id, draft.uri) for draft in changes.drafts}
+        known = read_anew(self._db, changes.read)
+        self.remove([id for id, name in known.items() if name not in stored], by_hand=False)
         for source_id, file in changes.read:
-            self._forget(source_id, file, stored)
+            places = [source_id, file, *bounds(file)]
+            self._db.execute(f"DELETE FROM failures WHERE {WITHIN}", places)
         for failed in changes.failures:
             self.fail(failed)
         self.clear(changes.cleared)
 
-    def _drop_passages(self, document_id: int) -> None:
+    def _drop_passages(self, document_id: int, unless: str = "") -> None:
+        """Drop the passages of a document, or give them to one that holds the same text.
+
+        They are dropped all the same where the document stays as it is, with the hash ``unless``.
+        """
+        row = self._db.execute(
+            "SELECT text_hash, passages FROM documents WHERE id = ?", [document_id]
+        ).fetchone()
+        if row is not None and row["passages"] and row["text_hash"] != unless:
+            twin = self._db.execute(
+                "SELECT min(id) FROM documents WHERE text_hash = ? AND passages = 0 AND id != ?",
+                [row["text_hash"], document_id],
+            ).fetchone()[0]
+            if twin is not None:
+                self._adopt(document_id, int(twin))
+                return
         self._db.execute(
             "INSERT OR IGNORE INTO deletions SELECT id, ? FROM passages WHERE document_id = ?",
             [self._generation, document_id],
         )
         self._db.execute("DELETE FROM passages WHERE document_id = ?", [document_id])
+
+    def _adopt(self, former: int, present: int) -> None:
+        """Give the passages of a document to its twin, though segments go on naming the former."""
+        sound = self._sound(former) and self._sound(present)
+        self._db.execute(
+            "INSERT OR REPLACE INTO adoptions SELECT min(id), max(id), ? FROM passages"
+            " WHERE document_id = ?",
+            [present, former],
+        )
+        self._db.execute(
+            "UPDATE passages SET document_id = ? WHERE document_id = ?", [present, former]
+        )
+        self._db.execute(
+            "UPDATE documents SET passages = (SELECT passages FROM documents WHERE id = ?)"
+            " WHERE id = ?",
+            [former, present],
+        )
+        self._db.execute("UPDATE documents SET passages = 0 WHERE id = ?", [former])
+        if sound:
+            self._seal(present)
 
     def _sound(self, document_id: int) -> bool:
         """Whether a document is what was sealed: a new seal must not hide damage."""

@@ -9,7 +9,7 @@ import sqlite3
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -27,6 +27,7 @@ from index.vectors import cosines
 
 log = logging.getLogger("khazri.snapshot")
 
+TWINS = 20  # names of one text that are told, at most
 LANGUAGES = 8  # for which the words of a question are stemmed, at most
 
 Mask = npt.NDArray[np.bool_]
@@ -34,7 +35,8 @@ Scores = npt.NDArray[np.float64]
 
 _DOCUMENT = (
     "SELECT documents.id, sources.name, uri, title, type, published, language, documents.tags,"
-    " text_hash, seal, content_hash, changed FROM documents JOIN sources ON sources.id = source_id"
+    " text_hash, seal, content_hash, changed, documents.metadata FROM documents"
+    " JOIN sources ON sources.id = source_id"
 )
 
 
@@ -121,7 +123,8 @@ class Snapshot:
         masks = list(self._view.alive)
         if filter.sources or filter.types or filter.tags or filter.before or filter.after:
             ids = self._documents_of(filter)
-            masks = [_and(m, np.isin(s.documents, ids)) for m, s in self._each(masks)]
+            adopted = self._db.execute("SELECT first, last, document_id FROM adoptions").fetchall()
+            masks = [_and(m, _of_documents(s, ids, adopted)) for m, s in self._each(masks)]
         unwanted = {t for word in filter.without for t in keyword.terms(word, self.languages)}
         for term in unwanted:
             masks = [_and(m, ~_holding(s, term)) for m, s in self._each(masks)]
@@ -153,9 +156,13 @@ class Snapshot:
         if filter.after:
             clauses.append("published >= ?")
             values.append(filter.after)
+        meeting = " AND ".join(clauses)
         rows = self._db.execute(
-            "SELECT documents.id FROM documents JOIN sources ON sources.id = source_id WHERE "
-            + " AND ".join(clauses),
+            "WITH met AS (SELECT documents.id, text_hash, passages FROM documents"
+            f" JOIN sources ON sources.id = source_id WHERE {meeting})"
+            # One that is indexed under another name is found there.
+            " SELECT id FROM met UNION SELECT id FROM documents WHERE text_hash IN"
+            " (SELECT text_hash FROM met WHERE passages = 0)",
             values,
         )
         return np.fromiter((row[0] for row in rows), np.int64)
@@ -291,7 +298,7 @@ class Snapshot:
     def document(self, id: int) -> Document | None:
         """A document, or None."""
         row = self._db.execute(f"{_DOCUMENT} WHERE documents.id = ?", [id]).fetchone()
-        return _document(row) if row else None
+        return _with_twins(self._db, _document(row)) if row else None
 
     def documents(
         self, offset: int = 0, limit: int = 50, text: str = ""
@@ -416,7 +423,8 @@ def _sound(db: sqlite3.Connection, id: int) -> tuple[Document, str] | None:
     try:
         if row is None or stored is None or row["seal"] != seal(db, id):
             raise _damaged(id)
-        return _document(row), _verified(stored["text"], row["text_hash"], id)
+        document = _with_twins(db, _document(row))
+        return document, _verified(stored["text"], row["text_hash"], id)
     except KhazriError as error:
         log.error("%s", error)
         return None
@@ -445,7 +453,24 @@ def _document(row: sqlite3.Row) -> Document:
         row["language"],
         _tags(row["tags"]),
         row["text_hash"],
+        _facts(row["metadata"]),
     )
+
+
+def _with_twins(db: sqlite3.Connection, document: Document) -> Document:
+    """The document with the names of those that hold the very same text."""
+    rows = db.execute(
+        "SELECT uri FROM documents WHERE text_hash = ? AND id != ? ORDER BY id LIMIT ?",
+        [document.text_hash, document.id, TWINS],
+    ).fetchall()
+    return replace(document, also=tuple(row[0] for row in rows)) if rows else document
+
+
+def _facts(dumped: str) -> tuple[tuple[str, str], ...]:
+    try:
+        return tuple((str(k), str(v)) for k, v in json.loads(dumped).items())
+    except (ValueError, TypeError, AttributeError):
+        return ()
 
 
 def _tags(dumped: str) -> tuple[str, ...]:
@@ -457,6 +482,17 @@ def _tags(dumped: str) -> tuple[str, ...]:
 
 def _marks(values: Sequence[object]) -> str:
     return ",".join("?" * len(values))
+
+
+def _of_documents(
+    segment: Segment, ids: npt.NDArray[np.int64], adopted: Sequence[sqlite3.Row]
+) -> Mask:
+    """The passages of some documents; ``adopted`` are those that a segment gives to others."""
+    found = np.isin(segment.documents, ids)
+    for first, last, document in adopted:
+        at = np.searchsorted(segment.ids, [first, last + 1])
+        found[slice(*at)] = document in ids
+    return np.asarray(found)
 
 
 def _and(mask: Mask | None, other: Mask) -> Mask:

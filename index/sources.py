@@ -247,30 +247,24 @@ def out_of_sight(source: Source) -> str:
         return f"the {what} can't be read: {error.strerror}"
 
 
-def files(
-    source: Source,
-    supported: Callable[[str], bool],
-    refuse: Refuse,
-    elsewhere: Collection[str] = (),
-) -> Iterator[File]:
+def files(source: Source, refuse: Refuse, elsewhere: Collection[str] = ()) -> Iterator[File]:
     """The files of a source, by name; ``refuse`` is told of what may not be read.
 
-    In folders, hidden files, links, temporary files, files whose kind is not ``supported`` and
-    the locations ``elsewhere``, which are sources of their own, are passed over.
+    In folders, hidden files, links, temporary files, and the locations ``elsewhere``, which are
+    sources of their own, are passed over. The kind of a file is told later, by its content.
     """
     if source.kind == "file":
         found = _file(Path(source.location), refuse)
         if found:
             yield found
     else:
-        yield from _walk(Path(source.location), "", source, supported, refuse, elsewhere)
+        yield from _walk(Path(source.location), "", source, refuse, elsewhere)
 
 
 def _walk(
     folder: Path,
     below: str,
     source: Source,
-    supported: Callable[[str], bool],
     refuse: Refuse,
     elsewhere: Collection[str],
 ) -> Iterator[File]:
@@ -287,8 +281,8 @@ def _walk(
         if entry.is_dir(follow_symlinks=False):
             if not _matches(relative, source.exclude):
                 path = Path(entry.path)
-                yield from _walk(path, f"{relative}/", source, supported, refuse, elsewhere)
-        elif entry.is_file(follow_symlinks=False) and supported(entry.name):
+                yield from _walk(path, f"{relative}/", source, refuse, elsewhere)
+        elif entry.is_file(follow_symlinks=False):
             if _admitted(relative, source):
                 found = _file(Path(entry.path), refuse)
                 if found:

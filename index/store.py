@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from math import log as log_of
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from index.embeddings import EmbeddingStore, Encoder, Half
 from index.errors import KhazriError
 from index.keyword import ANALYZER, Entry
 from index.locks import Busy, locked
-from index.rows import Rows
+from index.rows import Rows, digest, read_anew
 from index.segments import Damaged, Files, Segment, build, load_files, open_segment
 from index.snapshot import Mask, Snapshot, View, fetch, spoken
 
@@ -147,11 +148,12 @@ class Store:
 
     def _commit(self, changes: Changes, model: str) -> int:
         drafts = list({(d.source_id, d.uri): d for d in changes.drafts}.values())
-        count = sum(len(draft.spans) for draft in drafts)
         with self.catalog.read() as db:
             self._sweep(db)
             passage = _next(db, "passages")
             ids = _document_ids(db, drafts)
+            drafts = _without_twins(db, changes, drafts, ids)
+            count = sum(len(draft.spans) for draft in drafts)
             segment = self.reserve() if count else 0
         files: Files = {}
         if count:
@@ -340,6 +342,26 @@ def _document_ids(db: sqlite3.Connection, drafts: Sequence[Draft]) -> list[int]:
         ids.append(int(row[0]) if row else following)
         following += not row
     return ids
+
+
+def _without_twins(
+    db: sqlite3.Connection, changes: Changes, drafts: Sequence[Draft], ids: Sequence[int]
+) -> list[Draft]:
+    """The drafts, without the passages of those whose text is indexed under another name.
+
+    What this very commit may change or remove does not count as that other one.
+    """
+    touched = {*ids, *changes.removals, *read_anew(db, changes.read)}
+    seen: set[str] = set()
+    kept = []
+    for draft in drafts:
+        hash = digest(draft.text.encode())
+        rows = db.execute("SELECT id FROM documents WHERE text_hash = ? AND passages > 0", [hash])
+        if hash in seen or any(row[0] not in touched for row in rows):
+            draft = replace(draft, spans=(), keys=())
+        seen.add(hash)
+        kept.append(draft)
+    return kept
 
 
 def _entries(drafts: Sequence[Draft], first: int) -> Iterator[Entry]:

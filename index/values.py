@@ -61,7 +61,11 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A stored document. ``source`` is the name of the source that it came from."""
+    """A stored document. ``source`` is the name of the source that it came from.
+
+    ``metadata`` is that of its ``Content``; ``also`` are the names under which the very same text
+    is stored too, where that was looked up.
+    """
 
     id: int
     source: str
@@ -72,6 +76,8 @@ class Document:
     language: str | None
     tags: tuple[str, ...]
     text_hash: str
+    metadata: tuple[tuple[str, str], ...] = ()
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,6 @@ from index.jobs import Jobs
 from index.locks import Busy, locked
 from index.plan import Plan, Stamp
 from index.progress import Cancelled, Progress, Watcher
-from index.readers import supported
 from index.snapshot import Source
 from index.sources import clean_path, covering, listed, wanted
 
@@ -142,7 +141,7 @@ class Watch:
                 continue
             stamp = _stamp(path)
             is_folder = stamp is not None and os.path.isdir(path)
-            if is_folder or stamp is None or (supported(path) and wanted(source, uri)):
+            if is_folder or stamp is None or wanted(source, uri):
                 self._mark([source.id])
                 if not is_folder:
                     self._settling.note(uri, stamp)

@@ -691,6 +691,7 @@ def test_a_catalog_of_before_the_seals_gets_them(home: Home) -> None:
             db.execute(f"DROP TRIGGER {name}")
         db.execute("DROP TABLE seals")
         db.execute("DROP TABLE rebuilds")
+        db.execute("DROP TABLE adoptions")
         db.execute("DROP INDEX documents_by_text")
         db.execute("DROP INDEX documents_by_language")
         db.execute("ALTER TABLE documents DROP COLUMN metadata")

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from index.errors import Unreadable
-from index.readers import read, supported
+from index.readers import read
 from index.values import Content
 
 OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006"
@@ -212,14 +212,6 @@ def test_what_a_zip_says_of_its_sizes_is_not_believed() -> None:
     assert refusal(data).startswith("too large")
     lying = data.replace(struct.pack("<I", size), struct.pack("<I", 1000))
     assert "damaged" in refusal(lying)
-
-
-@pytest.mark.parametrize(
-    "suffix",
-    "docx docm dotx pptx ppsx pptm xlsx xlsm xlsb xls ods odt ott odp csv TSV".split(),
-)
-def test_names(suffix: str) -> None:
-    assert supported(f"a.{suffix}")
 
 
 # --- Slides ----------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Readers at their public surface: ``read`` and ``supported``, on files made here."""
+"""Readers at their public surface: ``read``, on files made here."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from index.errors import Unreadable
-from index.readers import read, supported
+from index.readers import read
 from index.values import Content
 
 PROSE = (
@@ -150,16 +150,6 @@ ARTICLE = f"""<!DOCTYPE html><html lang="az"><head><meta charset="utf-8">
 
 
 # --- Names and content -----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", ["a.txt", "A.MD", "x/y.html", "b.htm", "c.pdf", "d.docx", "e.eml"])
-def test_supported_by_suffix(name: str) -> None:
-    assert supported(name)
-
-
-@pytest.mark.parametrize("name", ["a.png", "b", "c.tar.7z", ".pdf", "pdf", "d.xyz", ""])
-def test_not_supported(name: str) -> None:
-    assert not supported(name)
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,7 @@ def test_the_value_of_something_else_is_not_shown_as_differing(fish: Store) -> N
 
 
 def test_the_same_sentence_elsewhere_is_quoted_as_support(store: Store) -> None:
-    commit(store, drafted("a", KEPT), drafted("b", KEPT))
+    commit(store, drafted("a", KEPT), drafted("b", KEPT, "The fleet is glad."))
     answer = reading(store, {"28,500 tonnes": 8.0}).answer(QUESTION)
     assert [c.role for c in answer.citations] == ["answers", "supports"]
     assert {c.passage.document.uri for c in answer.citations} == {"a", "b"}

@@ -147,7 +147,8 @@ def test_the_semantic_leg_ranks_by_exact_cosine(store: Store, cheap: CheapEncode
 
 def test_equal_scores_stand_in_the_order_of_ids(store: Store) -> None:
     for start in (0, 20):
-        commit(store, *(drafted(f"{start + n}", "herring quota") for n in range(20)))
+        texts = ["herring quota" + "." * (start + n) for n in range(20)]
+        commit(store, *(drafted(text, text) for text in texts))
     with store.snapshot() as snapshot:
         for k in (1, 7, 25, None):
             expected = list(range(1, 41))[:k]
@@ -364,7 +365,7 @@ def test_many_segments_become_one_and_nothing_else_changes(store: Store) -> None
 
 def test_merging_what_was_all_removed(store: Store) -> None:
     for n in range(FANOUT):
-        commit(store, drafted(f"{n}", "herring"))
+        commit(store, drafted(f"{n}", f"herring {n}"))
     store.apply(Changes(removals=range(1, FANOUT + 1)), MODEL)
     assert store.merge()
     assert found(store, "herring") == []

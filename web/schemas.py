@@ -225,6 +225,7 @@ class DocumentValue(Value):
     uri: str
     published: str | None
     type: str
+    also: tuple[str, ...] = Field((), description="Other names under which the same text is stored")
 
     @classmethod
     def of(cls, document: Document) -> Self:
@@ -238,6 +239,9 @@ class DocumentRow(DocumentValue):
     source: str
     language: str | None
     tags: tuple[str, ...]
+    metadata: dict[str, str] = Field(
+        default_factory=dict, description="`author`, `created` and `changed`, where stated"
+    )
 
 
 class BlockValue(Value):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -78,6 +80,36 @@ def summary(progress: Progress) -> None:
     )
     for failed in progress.failed:
         click.echo(f"not read: {failed.uri}: {failed.reason}", err=True)
+    show_kinds(progress)
+
+
+OUTCOMES = ("read", "empty", "unsupported", "failed")
+
+
+def show_kinds(progress: Progress) -> None:
+    """A table by format: what was read in this run, and what was not."""
+    rows: dict[str, Counter[str]] = defaultdict(Counter)
+    for type, count in progress.read.items():
+        rows[type]["read"] += count
+    for failed in progress.failed:
+        rows[_suffix(failed.uri)][_outcome(failed.reason)] += 1
+    if not progress.failed:
+        return
+    click.echo(f"\n{'format':12}" + "".join(f"{name:>13}" for name in OUTCOMES), err=True)
+    for name, row in sorted(rows.items()):
+        cells = "".join(f"{row[outcome] or '–':>13}" for outcome in OUTCOMES)
+        click.echo(f"{name:12}{cells}", err=True)
+
+
+def _suffix(uri: str) -> str:
+    """What the name of a file says of its format."""
+    return PurePath(uri).suffix.lower().removeprefix(".")[:12] or "no suffix"
+
+
+def _outcome(reason: str) -> str:
+    """What became of a file, by the word that its reason begins with."""
+    first = reason.partition(":")[0]
+    return {"empty": "empty", "no text": "empty", "unsupported": first}.get(first, "failed")
 
 
 def show_plan(plan: Plan, as_json: bool) -> None:

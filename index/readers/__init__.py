@@ -30,7 +30,7 @@ from index.readers import (
 from index.readers.format import Format
 from index.values import Content
 
-__all__ = ["content", "kind", "read", "supported"]
+__all__ = ["content", "kind", "read"]
 
 # In the order in which their content is looked at: those that must begin in one way come first.
 FORMATS: tuple[Format, ...] = (
@@ -58,11 +58,6 @@ FORMATS: tuple[Format, ...] = (
 
 _BY_SUFFIX = {suffix: format for format in FORMATS for suffix in format.suffixes}
 _PADDING = b"\0 \t\r\n\f\v\xef\xbb\xbf\xfe\xff"
-
-
-def supported(name: str) -> bool:
-    """Say whether the suffix of ``name`` is that of a format read here."""
-    return PurePath(name).suffix.lower() in _BY_SUFFIX
 
 
 def read(data: bytes, name: str) -> Content:

@@ -37,13 +37,16 @@ class _Files:
         except Unreadable as error:
             yield Part(path, None, str(error))
             return
+        refused = ""
         if format.read is not None:
             try:
                 yield Part(path, content(format, data))
             except Unreadable as error:
-                yield Part(path, None, str(error))
-        if format.unpack is not None:
-            yield from self._inner(format, data, path, depth)
+                refused = str(error)
+                yield Part(path, None, refused)
+        for part in self._inner(format, data, path, depth):
+            if not (refused and part.path == path):  # told already
+                yield part
 
     def _inner(self, format: Format, data: bytes, path: str, depth: int) -> Iterator[Part]:
         for inner in _unpacked(format, data):

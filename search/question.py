@@ -4,7 +4,7 @@
 ``"quoted phrase"``       must stand in the passage word for word (case and spacing aside)
 ``-word``                 must not occur in the passage, its heading or its title
 ``source:NAME``           from that source; also ``source:"two words"``
-``type:pdf``              of that type: text, markdown, html, pdf, docx, mail
+``type:pdf``              of that type: text, markdown, html, pdf, docx, slides, sheet, mail …
 ``tag:NAME``              with that tag
 ``before:2024-05-01``     published before that day; also ``before:2024-05`` and ``before:2024``
 ``after:2024-05-01``      published on that day or later

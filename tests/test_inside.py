@@ -76,11 +76,10 @@ def test_an_archive_is_a_folder(indexer: Indexer, store: Store, folder: Path) ->
     assert list(failed(store)) == ["all.zip//b.png"]
 
 
-def test_what_is_within_changes_with_its_file(
-    indexer: Indexer, store: Store, folder: Path
-) -> None:
+def test_what_is_within_changes_with_its_file(indexer: Indexer, store: Store, folder: Path) -> None:
     path = folder / "all.zip"
-    path.write_bytes(zipped(a_txt=PROSE.format("A", "one"), b_txt=PROSE.format("B", "two"), c_txt=""))
+    one, two = PROSE.format("A", "one"), PROSE.format("B", "two")
+    path.write_bytes(zipped(a_txt=one, b_txt=two, c_txt=""))
     indexer.index([folder], quiet)
     assert list(failed(store)) == ["all.zip//c.txt"]
     path.write_bytes(zipped(b_txt=PROSE.format("B", "three"), d_txt=PROSE.format("D", "four")))
@@ -157,9 +156,11 @@ def test_names_and_depth_within_a_file_are_bounded() -> None:
     (part,) = parts(data, "a.zip")
     assert part.reason.startswith("too deep")
     into = io.BytesIO()
-    with zipfile.ZipFile(into, "w") as archive, pytest.warns(UserWarning, match="Duplicate"):
-        for name in ("x//y.txt", "x/y.txt", "x/y.txt"):
-            archive.writestr(name, "Words that can be read in any of these.")
+    with zipfile.ZipFile(into, "w") as archive:
+        archive.writestr("x//y.txt", "Words that can be read here.")
+        archive.writestr("x/y.txt", "Words that can be read there.")
+        with pytest.warns(UserWarning, match="Duplicate"):
+            archive.writestr("x/y.txt", "Words that can be read anywhere.")
     assert [p.path for p in parts(into.getvalue(), "a.zip")] == [
         "x/y.txt",
         "x/y.txt (2)",

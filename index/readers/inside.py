@@ -1,4 +1,4 @@
-"""A file with all that is within it: one ``Part`` for each text, or the reason why there is none."""
+"""A file with all that is within it: a ``Part`` for each text, or the reason why there is none."""
 
 from __future__ import annotations
 

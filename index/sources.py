@@ -310,9 +310,12 @@ def file_hash(file: File) -> str:
         return ""
 
 
+_UNFINISHED = ("~", ".part", ".partial", ".crdownload", ".download", ".tmp", ".swp")
+
+
 def temporary(name: str) -> bool:
     """Whether a file or folder is hidden, or kept by a program only while it works."""
-    return name.startswith((".", "~$")) or name.endswith("~")
+    return name.startswith((".", "~$")) or name.lower().endswith(_UNFINISHED)
 
 
 def wanted(source: Source, path: str) -> bool:

@@ -171,7 +171,10 @@ def test_a_copy_is_a_document_of_its_own(
 ) -> None:
     shutil.copy(indexed / "a.txt", indexed / "copy.txt")
     assert counts(indexer.sync(quiet)) == {"added": 1, "unchanged": 3}
-    assert len(found(indexer.store, "herring")) == 2
+    assert len(found(indexer.store, "herring")) == 1  # one text is indexed once
+    (indexed / "a.txt").unlink()
+    assert counts(indexer.sync(quiet)) == {"removed": 1, "unchanged": 3}
+    assert [p.document.uri for p in found(indexer.store, "herring")] == [str(indexed / "copy.txt")]
 
 
 def test_a_deleted_file_is_gone(indexed: Path, indexer: Indexer) -> None:
@@ -193,16 +196,17 @@ def test_a_folder_that_is_gone_loses_nothing(indexed: Path, indexer: Indexer) ->
     assert failures(indexer.store) == {}
 
 
-def test_hidden_files_links_and_other_kinds_are_passed_over(
+def test_hidden_files_and_links_are_passed_over_and_other_kinds_told(
     indexed: Path, indexer: Indexer, write: Write
 ) -> None:
     write(".hidden.txt", "hidden")
     write(".git/config.txt", "hidden")
-    write("program.exe", "MZ")
+    (indexed / "program.exe").write_bytes(b"MZ\x90\0\x03")
     (indexed / "link.txt").symlink_to(indexed / "a.txt")
     (indexed / "loop").symlink_to(indexed)
     os.mkfifo(indexed / "pipe.txt")
-    assert counts(indexer.sync(quiet)) == {"unchanged": 3}
+    assert counts(indexer.sync(quiet)) == {"unchanged": 3, "failed": 1}
+    assert failures(indexer.store)["program.exe"].startswith("unsupported: ")
 
 
 @pytest.mark.parametrize("order", [["a.txt", "."], [".", "a.txt"], [".", "deep"], ["deep", "."]])
@@ -219,8 +223,10 @@ def test_no_file_is_stored_twice_however_it_was_named(
 def test_odd_names_are_read(indexer: Indexer, tmp_path: Path) -> None:
     folder = tmp_path / "odd"
     folder.mkdir()
-    for name in (b"spa ce.txt", "Größe 😀.txt".encode(), b"caf\xe9.txt", b"%41;'\".txt"):
-        Path(os.fsdecode(os.fsencode(folder) + b"/" + name)).write_text(paragraph("herring"))
+    names = (b"spa ce.txt", "Größe 😀.txt".encode(), b"caf\xe9.txt", b"%41;'\".txt")
+    for number, name in enumerate(names):
+        path = Path(os.fsdecode(os.fsencode(folder) + b"/" + name))
+        path.write_text(paragraph(f"herring {number}"))
     progress = indexer.index([folder], quiet)
     assert counts(progress) == {"added": 4}
     assert len(found(indexer.store, "herring")) == 4
@@ -645,7 +651,7 @@ def test_many_small_commits_are_merged(
 ) -> None:
     monkeypatch.setattr("index.indexer.BATCH", 1)
     for n in range(20):
-        folder = write(f"{n:02}.txt", paragraph("herring")).parent
+        folder = write(f"{n:02}.txt", paragraph(f"herring {n}")).parent
     indexer.index([folder], quiet)
     assert len(found(indexer.store, "herring")) == 20
     with indexer.store.catalog.read() as db:

@@ -301,7 +301,7 @@ def test_the_newest_comes_first_and_the_undated_last(
     engine: Engine, store: Store, mode: Mode
 ) -> None:
     for uri, date in {"a": None, "b": "2023-01-05", "c": "2024-02-01", "d": "2023-12-31"}.items():
-        commit(store, drafted(uri, "herring", published=date))
+        commit(store, drafted(uri, f"herring {uri}", published=date))
     assert uris(engine.search("herring", mode=mode, order="date")) == ["c", "d", "b", "a"]
     assert uris(engine.search("type:text", mode=mode, order="date")) == ["c", "d", "b", "a"]
 
@@ -325,7 +325,7 @@ def test_an_export_of_a_filter_holds_all_it_leaves(many: Engine) -> None:
 
 
 def test_an_export_keeps_its_generation(engine: Engine, store: Store) -> None:
-    commit(store, *(drafted(f"{n}", "herring") for n in range(250)))
+    commit(store, *(drafted(f"{n}", f"herring {n}") for n in range(250)))
     exporting = engine.export("herring")
     next(exporting)
     store.apply(Changes(removals=range(1, 251)), CheapEncoder.identity)

@@ -142,7 +142,7 @@ def test_a_burst_is_one_job_and_nothing_is_none(watching: Store, folder: Path, j
     before = len(jobs.list())
     (folder / "one.txt").touch()
     (folder / ".hidden.txt").write_text("nothing")
-    (folder / "picture.png").write_bytes(b"nothing")
+    (folder / "film.part").write_bytes(b"nothing")
     rest()
     assert len(jobs.list()) == before
 

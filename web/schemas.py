@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     RootModel,
@@ -239,7 +240,7 @@ class DocumentRow(DocumentValue):
     source: str
     language: str | None
     tags: tuple[str, ...]
-    metadata: dict[str, str] = Field(
+    metadata: Annotated[dict[str, str], BeforeValidator(dict)] = Field(
         default_factory=dict, description="`author`, `created` and `changed`, where stated"
     )
 

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from multiprocessing.connection import Connection, Pipe
+from pathlib import Path
 from threading import Lock
 
 from index.readers.inside import Part
@@ -126,8 +127,12 @@ def _serve(pipe: Connection, seconds: float, memory: int) -> None:
 
 
 def _swollen() -> bool:
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit > SWOLLEN
+    # Not by ru_maxrss, which begins with what the process had that started this one.
+    try:
+        resident = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return False
+    return resident * resource.getpagesize() > SWOLLEN
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import random
 import re
 import sqlite3
@@ -18,7 +19,7 @@ import string
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
@@ -32,9 +33,9 @@ from index.home import Home
 from index.values import Document, Passage
 from search.engine import Engine
 from search.figures import auc, calibration_error
-from search.quotes import around
+from search.quotes import around, verified
 from search.reader import Reader
-from search.results import Answer
+from search.results import Answer, Citation
 from web.schemas import AnswerReply
 
 SQUAD, DECEIVING = "squad-v1.1-dev", "squad-v2.0-dev"
@@ -162,6 +163,50 @@ class Checker:
         self.wrong += not (answered == reply["answered"] == bool(reply["text"]))
 
 
+def corruptions(citation: Citation) -> Iterator[Citation]:
+    """A citation with each of its fields wrong in turn."""
+    passage, document = citation.passage, citation.passage.document
+    for wrong in (
+        {"start": citation.start + 1},
+        {"end": citation.end - 1},
+        {"quote": citation.quote + "."},
+        {"answer": (citation.end, citation.end + 1)},
+        {"passage": replace(passage, id=passage.id + 1)},
+        {"passage": replace(passage, start=passage.start + 1)},
+        {"passage": replace(passage, document=replace(document, id=document.id + 1))},
+        {"passage": replace(passage, document=replace(document, text_hash="0" * 64))},
+        {"passage": replace(passage, document=replace(document, title="Another"))},
+    ):
+        yield replace(citation, **wrong)
+
+
+class Errors(logging.Handler):
+    """Counts what is logged as an error."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.count = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.count += 1
+
+
+def corrupted(engine: Engine, told: Sequence[Answer]) -> dict[str, float]:
+    """How many corrupted citations the server drops, and logs as errors."""
+    log, errors = logging.getLogger("khazri.quotes"), Errors()
+    log.addHandler(errors)
+    log.propagate = False
+    tried = kept = 0
+    with engine.store.snapshot() as snapshot:
+        for citation in (c for answer in told for c in answer.citations):
+            for wrong in corruptions(citation):
+                tried += 1
+                kept += len(verified(snapshot, [wrong]))
+    log.removeHandler(errors)
+    log.propagate = True
+    return {"tried": tried, "kept": kept, "logged": errors.count}
+
+
 def answers(engine: Engine, checker: Checker, asked: Sequence[Asked]) -> Iterator[Answer]:
     """The answers to some questions, each checked."""
     for one in asked:
@@ -277,13 +322,16 @@ def main() -> None:
     untrained = first_holds([plain.answer(one.text) for one in some], some)
     tell(f"the same without a reader ({len(some)})", {"first quote holds the answer": untrained})
 
+    tell("corrupted on purpose", corrupted(engine, told[:: max(1, len(told) // 500)]))
+
     away = set(articles[::2])
     without = opened("without", data / SQUAD, lambda title: title not in away, encoder)
     lost = sample(questions(data / SQUAD, away))
     missing = Checker(without)
     refused = list(answers(Engine(without.store, encoder, reader=reader), missing, lost))
-    few = min(len(told), len(refused))
-    tell(f"with and without the article ({few} each)", abstention(told[:few], refused[:few]))
+    held = [answer for answer, one in zip(told, asked, strict=True) if one.article in away]
+    few = min(len(held), len(refused))
+    tell(f"with and without the article ({few} each)", abstention(held[:few], refused[:few]))
 
     among = set(articles)
     second = opened("deceiving", data / DECEIVING, lambda title: title in among, encoder)

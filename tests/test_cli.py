@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -182,7 +183,7 @@ def test_what_is_not_there_is_said(ask_samples: Run) -> None:
 def test_passages_are_shown_with_their_reasons(ask_samples: Run) -> None:
     told = ask_samples("search", "harbour", "line")
     assert told.exit_code == 0
-    assert "found by words and meaning (harbour, line)" in told.stdout
+    assert re.search(r"found by words \(place 1\) · meaning \(place \d+\) · harbour \d", told.stdout)
     assert "passages in" in told.stderr
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from search.comparison import Difference
     from search.evaluation import Outcome
     from search.judgements import Judgement
-    from search.results import Answer, Found, Result
+    from search.results import Answer, Found, Result, Why
     from search.tuning import Tuning, Untuned
 
 
@@ -182,12 +182,23 @@ def show_result(result: Result) -> None:
     """One passage and why it was found."""
     document, why = result.passage.document, result.why
     text = " ".join(result.passage.text.split())
-    found = [name for name, leg in (("words", why.keyword), ("meaning", why.semantic)) if leg]
     click.echo()
     click.secho(" › ".join(filter(None, [document.title, result.passage.heading])), bold=True)
     click.echo(text if len(text) <= 400 else f"{text[:399]}…")
-    matched = f" ({', '.join(m.word for m in why.terms)})" if why.terms else ""
-    click.secho(f"found by {' and '.join(found) or 'filter'}{matched} · {document.uri}", dim=True)
+    click.secho(f"found by {_reasons(why)} · {document.uri}", dim=True)
+
+
+def _reasons(why: Why) -> str:
+    """The place in each leg, the matched words with their weights, and what the reader thought."""
+    told = []
+    for name, leg in (("words", why.keyword), ("meaning", why.semantic)):
+        if leg:
+            told.append(f"{name} (place {leg.rank})" if leg.rank else name)
+    if why.terms:
+        told.append(", ".join(f"{m.word} {m.weight:.1f}" for m in why.terms))
+    if why.reader is not None:
+        told.append(f"reader {why.reader:+.1f}")
+    return " · ".join(told) or "filter"
 
 
 def counted(items: Sequence[Judgement], told: str) -> Iterable[Judgement]:

@@ -183,7 +183,9 @@ def test_what_is_not_there_is_said(ask_samples: Run) -> None:
 def test_passages_are_shown_with_their_reasons(ask_samples: Run) -> None:
     told = ask_samples("search", "harbour", "line")
     assert told.exit_code == 0
-    assert re.search(r"found by words \(place 1\) · meaning \(place \d+\) · harbour \d", told.stdout)
+    assert re.search(
+        r"found by words \(place 1\) · meaning \(place \d+\) · harbour \d", told.stdout
+    )
     assert "passages in" in told.stderr
 
 

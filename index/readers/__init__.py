@@ -30,7 +30,7 @@ from index.readers import (
 from index.readers.format import Format
 from index.values import Content
 
-__all__ = ["content", "kind", "read"]
+__all__ = ["by_name", "content", "kind", "read"]
 
 # In the order in which their content is looked at: those that must begin in one way come first.
 FORMATS: tuple[Format, ...] = (
@@ -58,6 +58,12 @@ FORMATS: tuple[Format, ...] = (
 
 _BY_SUFFIX = {suffix: format for format in FORMATS for suffix in format.suffixes}
 _PADDING = b"\0 \t\r\n\f\v\xef\xbb\xbf\xfe\xff"
+
+
+def by_name(name: str) -> str:
+    """The type that the name of a file promises; empty where it promises none."""
+    format = _BY_SUFFIX.get(PurePath(name).suffix.lower())
+    return format.type if format else ""
 
 
 def read(data: bytes, name: str) -> Content:

@@ -18,6 +18,7 @@ from index.documents import Given, draft, embedding_texts, given_draft
 from index.embeddings import Encoder
 from index.errors import KhazriError, Unreadable
 from index.locks import locked
+from index.originals import Removal, given_again, kept_file
 from index.plan import Away, Options, Part, Plan, Settled, compare, stamp
 from index.progress import Cancelled as Cancelled
 from index.progress import Progress as Progress
@@ -27,7 +28,7 @@ from index.rows import digest
 from index.snapshot import Source
 from index.sources import File, amending, covering, listed, place, register, retag
 from index.store import NotEmbedded, Store
-from index.values import within
+from index.values import file_of, within
 
 BATCH = 1024  # passages, about, that one commit adds
 LARGEST = 256 << 20  # bytes of a file; a larger one is refused
@@ -425,6 +426,42 @@ class Indexer:
                 raise KhazriError(f"There is no document {document_id}. It may be removed already.")
         changes = Changes(removals=[document_id], by_hand=True)
         return self.store.apply(changes, self.encoder.identity)
+
+    def restore(self, removed: Removal) -> Outcome:
+        """Bring back a document that was removed by hand, as its file is now.
+
+        What else lies in the same archive or mail stays as it is. Raises ``KhazriError`` where
+        there is nothing to bring it back from.
+        """
+        self._follow()
+        made = self._again(removed)
+        drafts = tuple(draft for draft in made.drafts if draft.uri == removed.uri)
+        if not drafts:
+            why = made.failures[0].reason if made.failures else "it is not in its file any more"
+            raise KhazriError(f"{removed.uri} can't be brought back: {why}.")
+        only = Made(made.source_id, "", drafts, ())
+        generation = self.commit([only], Progress(), lambda progress: None)
+        while self.store.merge(QUICK):
+            pass
+        return self._outcome(drafts[0], generation)
+
+    def _again(self, removed: Removal) -> Made:
+        """What is made of the file of a removed document now."""
+        source = removed.source
+        file = kept_file(self.store, removed)
+        if source.kind == "jsonl" and (given := given_again(removed)):
+            return self._given(source.id, given, source.tags)
+        if file is not None and source.kind == "uploads" and file.is_file():
+            name = file_of(removed.uri)
+            return self._read(source.id, name, name, file.read_bytes(), {})
+        made = None
+        if file is not None and source.kind != "uploads" and file.is_file():
+            found = file.stat()
+            one = File(file, file_of(removed.uri), found.st_size, found.st_mtime_ns)
+            made = self._make(Part(source), one)
+        if made is None:
+            raise KhazriError(f"{removed.uri} can't be brought back: its file is gone.")
+        return made
 
 
 def _count(done: Changes, plan: Plan, progress: Progress) -> None:

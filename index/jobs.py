@@ -21,7 +21,10 @@ SHOWN = 100  # failures that a report lists
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A piece of work. ``status``: queued, running, done, failed, cancelled."""
+    """A piece of work. ``status``: queued, running, done, failed, cancelled.
+
+    ``stopping``: a running one that was asked to stop.
+    """
 
     id: int
     kind: str
@@ -32,6 +35,7 @@ class Job:
     created: str
     started: str | None
     finished: str | None
+    stopping: bool = False
 
 
 class Jobs:
@@ -197,6 +201,7 @@ def _job(row: sqlite3.Row) -> Job:
         row["created"],
         row["started"],
         row["finished"],
+        bool(row["cancel"]) and row["status"] == "running",
     )
 
 

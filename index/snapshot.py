@@ -28,6 +28,15 @@ from index.vectors import cosines
 log = logging.getLogger("khazri.snapshot")
 
 TWINS = 20  # names of one text that are told, at most
+NEAREST = 200  # passages among which those of other documents are looked for
+ORDERS = {  # in which documents can be listed
+    "changed": "changed DESC",
+    "changed-asc": "changed",
+    "title": "lower(title)",
+    "title-desc": "lower(title) DESC",
+    "date": "published IS NULL, published DESC",
+    "date-asc": "published IS NULL, published",
+}
 LANGUAGES = 8  # for which the words of a question are stemmed, at most
 
 Mask = npt.NDArray[np.bool_]
@@ -70,6 +79,20 @@ class Failure:
     uri: str
     reason: str
     seen: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a document stands in the collection.
+
+    ``same_as`` is the document under which its text is found, where it has no passages of its
+    own; ``lasting`` says whether it came from a file, and not with its text alone.
+    """
+
+    passages: int
+    changed: str
+    same_as: int | None
+    lasting: bool
 
 
 @dataclass(frozen=True)
@@ -301,16 +324,87 @@ class Snapshot:
         return _with_twins(self._db, _document(row)) if row else None
 
     def documents(
-        self, offset: int = 0, limit: int = 50, text: str = ""
+        self,
+        offset: int = 0,
+        limit: int = 50,
+        text: str = "",
+        *,
+        order: str = "changed",
+        source: str = "",
+        type: str = "",
     ) -> tuple[int, list[Document]]:
-        """How many documents have ``text`` in their title or name, and a page of them."""
-        where = "WHERE instr(lower(title), lower(?)) OR instr(lower(uri), lower(?))"
-        total = self._db.execute(f"SELECT count(*) FROM documents {where}", [text, text])
+        """How many documents have ``text`` in their title or name, and a page of them.
+
+        ``order`` is one of ``ORDERS``; ``source`` and ``type``, where given, narrow.
+        """
+        where = "WHERE (instr(lower(title), lower(?)) OR instr(lower(uri), lower(?)))"
+        values = [text, text]
+        for column, wanted in (("sources.name", source), ("type", type)):
+            if wanted:
+                where += f" AND {column} = ?"
+                values.append(wanted)
+        total = self._db.execute(
+            "SELECT count(*) FROM documents JOIN sources ON sources.id = source_id " + where, values
+        )
         rows = self._db.execute(
-            f"{_DOCUMENT} {where} ORDER BY changed DESC, documents.id DESC LIMIT ? OFFSET ?",
-            [text, text, limit, offset],
+            f"{_DOCUMENT} {where} ORDER BY {ORDERS[order]}, documents.id DESC LIMIT ? OFFSET ?",
+            [*values, limit, offset],
         )
         return total.fetchone()[0], [_document(row) for row in rows]
+
+    def standings(self, ids: Sequence[int]) -> dict[int, Standing]:
+        """How each of some documents stands in the collection."""
+        rows = self._db.execute(
+            "SELECT id, passages, changed, CASE WHEN passages = 0 THEN"
+            " (SELECT min(d.id) FROM documents d WHERE d.text_hash = documents.text_hash"
+            " AND d.passages > 0) END, (SELECT kind FROM sources WHERE sources.id = source_id)"
+            f" FROM documents WHERE id IN ({_marks(ids)})",
+            list(ids),
+        )
+        return {row[0]: Standing(row[1], row[2], row[3], row[4] != "api") for row in rows}
+
+    def types(self) -> dict[str, int]:
+        """How many documents there are of each type, the most frequent first."""
+        rows = self._db.execute(
+            "SELECT type, count(*) FROM documents GROUP BY type ORDER BY count(*) DESC, type"
+        )
+        return {row[0]: row[1] for row in rows}
+
+    def named(self, uri: str) -> list[int]:
+        """The ids of the documents of this name; there is at most one in a source."""
+        rows = self._db.execute("SELECT id FROM documents WHERE uri = ? ORDER BY id", [uri])
+        return [row[0] for row in rows]
+
+    def similar(self, id: int, start: int, end: int, k: int, floor: float) -> list[Passage]:
+        """The passages nearest in meaning to the one at ``text[start:end]`` of a document.
+
+        At most ``k``, each of another document with another text, with a cosine from ``floor`` on.
+        """
+        row = self._db.execute(
+            "SELECT passages.id FROM passages JOIN documents ON documents.id = document_id"
+            " WHERE text_hash = (SELECT text_hash FROM documents WHERE id = ?)"
+            ' AND start < ? AND "end" > ? ORDER BY min("end", ?) - max(start, ?) DESC LIMIT 1',
+            [id, end, start, end, start],
+        ).fetchone()
+        for segment, _, numbers in self._located([row[0]] if row else []):
+            hits = self.semantic(segment.vectors.rows[numbers[0]], NEAREST)
+            return self._elsewhere(id, [hit.passage_id for hit in hits if hit.score >= floor], k)
+        return []
+
+    def _elsewhere(self, id: int, ids: Sequence[int], k: int) -> list[Passage]:
+        """The first ``k`` passages that are each of another document, and not of this text."""
+        rows = self._db.execute(
+            "SELECT passages.id, document_id FROM passages JOIN documents"
+            f" ON documents.id = document_id WHERE passages.id IN ({_marks(ids)})"
+            " AND text_hash != (SELECT text_hash FROM documents WHERE id = ?)",
+            [*ids, id],
+        )
+        of = {row[0]: row[1] for row in rows}
+        first: dict[int, int] = {}
+        for passage in ids:
+            if passage in of:
+                first.setdefault(of[passage], passage)
+        return self.fetch(list(first.values())[:k])
 
     def changed(self, id: int) -> str | None:
         """When a document last changed, ISO 8601; None where there is none with this id."""
@@ -329,6 +423,15 @@ class Snapshot:
         """
         rows = self._db.execute("SELECT removed FROM removals WHERE uri = ?", [uri]).fetchall()
         return str(rows[0][0]) if len(rows) == 1 else None  # more: of several sources
+
+    def removed_from(self, source: str, uri: str) -> str | None:
+        """When a person removed the document of this name from the source of this name."""
+        row = self._db.execute(
+            "SELECT removed FROM removals JOIN sources ON id = source_id"
+            " WHERE name = ? AND uri = ?",
+            [source, uri],
+        ).fetchone()
+        return str(row[0]) if row else None
 
     def text(self, id: int) -> tuple[str, tuple[Block, ...]]:
         """A document's text, verified, and its blocks. Raises ``KhazriError`` for an unknown id."""

@@ -12,6 +12,7 @@ from flask import Blueprint, Flask, url_for
 
 from index.values import Document, Passage
 from search.results import Citation
+from web.languages import language_name
 from web.marks import Piece
 from web.marks import pieces as cut
 
@@ -44,7 +45,7 @@ def register(app: Flask) -> None:
 
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(day=_day, moment=_moment, type_name=_type_name, short=_name)
-    app.jinja_env.filters.update(duration=_duration, date=day_of)
+    app.jinja_env.filters.update(duration=_duration, date=day_of, language_name=language_name)
     app.jinja_env.globals.update(passage_link=_passage_link, quote_link=_quote_link, quoted=_quoted)
     app.register_blueprint(pages)
 

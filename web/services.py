@@ -14,6 +14,7 @@ from index.documents import Given
 from index.home import Home
 from index.indexer import Outcome, Upload
 from index.jobs import Job
+from index.originals import Removal, removal, restorable
 from search.engine import Engine
 from web.worker import Worker
 
@@ -44,6 +45,21 @@ def remove_document(id: int) -> int:
         if snapshot.document(id) is None:
             raise no_document(id)
     return services().home.indexer.remove(id)
+
+
+def removal_of(source: str, uri: str) -> Removal | None:
+    """What was removed by hand under this name, if it can be brought back."""
+    store = services().home.store
+    found = removal(store, source, uri)
+    return found if found and restorable(store, found) else None
+
+
+def restore_document(source: str, uri: str) -> Outcome:
+    """Bring a removed document back. Raises ``NotFound`` and ``KhazriError``."""
+    found = removal(services().home.store, source, uri)
+    if found is None:
+        raise NotFound("There is nothing to bring back under that name. It may be back already.")
+    return services().home.indexer.restore(found)
 
 
 def add_documents(items: Sequence[Upload | Given]) -> list[Outcome]:

@@ -1,0 +1,122 @@
+"""Originals: the files that documents were read from, where they still are what was read."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from index.documents import Given, read_jsonl
+from index.errors import KhazriError
+from index.snapshot import Source
+from index.sources import find
+from index.store import Store
+from index.values import file_of
+
+_HASH = re.compile("[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """A file: its name for people, where it lies, and the SHA-256 that it had when it was read."""
+
+    name: str
+    path: Path
+    content_hash: str
+
+    def open(self) -> BinaryIO:
+        """Open the file, from its beginning. Raises ``KhazriError`` where it is another one now."""
+        try:
+            if not self.path.is_file():
+                raise KhazriError(f"{self.name} is not where it was read. Read its folder again.")
+            file = self.path.open("rb")
+        except OSError as error:
+            raise KhazriError(f"{self.name} can't be read: {error.strerror}.") from error
+        if hashlib.file_digest(file, "sha256").hexdigest() == self.content_hash:
+            file.seek(0)
+            return file
+        file.close()
+        raise KhazriError(
+            f"{self.name} is no longer the file that was read. Have its folder read again."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """A document that a person removed, and which may be brought back."""
+
+    source: Source
+    uri: str
+    content_hash: str
+
+
+def original(store: Store, document_id: int) -> Original | None:
+    """The file of a document, for one within an archive that archive.
+
+    None for a document that came with its text, and where the file is gone or of another size.
+    Its content is compared when it is opened.
+    """
+    with store.catalog.read() as db:
+        row = db.execute(
+            "SELECT kind, uri, content_hash, size FROM documents"
+            " JOIN sources ON sources.id = source_id WHERE documents.id = ?",
+            [document_id],
+        ).fetchone()
+    if row is None or (found := _placed(store, *row[:3])) is None:
+        return None
+    return found if _size(found.path) == row["size"] else None
+
+
+def removal(store: Store, source: str, uri: str) -> Removal | None:
+    """The removal by hand of the document of this name, from the source of this name."""
+    with store.catalog.read() as db:
+        row = db.execute(
+            "SELECT content_hash FROM removals JOIN sources ON id = source_id"
+            " WHERE name = ? AND uri = ?",
+            [source, uri],
+        ).fetchone()
+        return Removal(find(db, source), uri, str(row[0])) if row else None
+
+
+def restorable(store: Store, removed: Removal) -> bool:
+    """Whether there is something to bring a removed document back from."""
+    kind = removed.source.kind
+    if kind == "jsonl":
+        return os.path.isfile(removed.source.location)
+    found = _placed(store, kind, removed.uri, removed.content_hash)
+    return found is not None and _size(found.path) is not None
+
+
+def kept_file(store: Store, removed: Removal) -> Path | None:
+    """Where the file of a removed document should lie, if it came from one."""
+    found = _placed(store, removed.source.kind, removed.uri, removed.content_hash)
+    return found.path if found else None
+
+
+def given_again(removed: Removal) -> Given | None:
+    """The document of a file of JSON lines, read from there again."""
+    found = read_jsonl(Path(removed.source.location), lambda uri, reason: None)
+    return next((one for one in found if one.uri == removed.uri), None)
+
+
+def _placed(store: Store, kind: str, uri: str, content_hash: str) -> Original | None:
+    file = file_of(uri)
+    name = file.rpartition("/")[2]
+    if kind == "uploads" and _HASH.fullmatch(content_hash):
+        return Original(name, store.home / "uploads" / content_hash, content_hash)
+    if kind in ("folder", "file"):
+        return Original(name, Path(file), content_hash)
+    return None
+
+
+def _size(path: Path) -> int | None:
+    """The size of a regular file; None where there is none."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None

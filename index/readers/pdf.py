@@ -26,7 +26,7 @@ from index.values import Content
 
 getLogger("pypdfium2").setLevel(ERROR)  # that it reads no XFA is known
 _PDFIUM = Lock()  # PDFium may be used by one thread at a time
-_HEADER = re.compile(rb"(?:\A|[\r\n\0])%PDF-\d")
+_HEADER = re.compile(rb"(?:\A(?:\xef\xbb\xbf)?|[\r\n\0])%PDF-\d")
 _NO_TITLE = re.compile(
     r"(?i)\(?(?:untitled|anonymous)|microsoft \w+ - |\\\d{3}|"
     r".*\.(?:docx?|pdf|tex|dvi|indd|rtf|odt|p65)$"

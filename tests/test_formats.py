@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from index.embeddings import Half
 from index.indexer import Indexer
 from index.progress import Progress
 from index.readers.inside import parts
+from index.readers.process import Process
 from index.store import Store
 from index.values import Content, Document
 from search.engine import Engine
@@ -196,3 +198,16 @@ def test_damaged_files_break_nothing() -> None:
                 check(part.content)
                 texts += 1
     assert texts > DAMAGED / 2
+
+
+def test_a_summary_may_not_hold_up_the_text() -> None:
+    """A list in a summary that claims two billion members of no size is passed over."""
+    path = next(FOLDER.glob("tika/**/testEXCEL_1img.xls"))
+    endless = b"\x05\x10\0\0\xff\xff\xff\x7f"  # a vector of VT_R8, and its count
+    data, lists = re.subn(rb"\x1e\x10\0\0.{4}", endless, path.read_bytes(), flags=re.DOTALL)
+    process = Process(seconds=5)
+    [part] = process.parts(data, path.name)
+    process.close()
+    assert lists
+    assert part.content is not None, part.reason
+    assert "quick brown fox" in part.content.text

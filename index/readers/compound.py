@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from io import BytesIO
 from struct import unpack_from
+from typing import Any
 
 from olefile import OleFileIO
 
@@ -29,7 +30,15 @@ _DRM = "\tdrmcontent"  # [MS-OFFCRYPTO] 2.2
 _PPT_LOCKED = 0xF3D1C4DF  # [MS-PPT] 2.3.2, the headerToken of CurrentUserAtom
 _FILE_PASS = 0x2F  # [MS-XLS] 2.4.117
 _GLOBALS = 50  # records within which it must stand
+_LIST = 0x1000  # [MS-OLEPS] 2.2, VT_VECTOR
 _ENCODINGS = {1200: "utf-16-le", 10000: "mac-roman", 65001: "utf-8"}
+
+
+class _Summaries(OleFileIO):  # type: ignore[misc]
+    """Without lists: none is needed, and a damaged one may claim to have billions of members."""
+
+    def _parse_property(self, stream: bytes, at: int, id: int, type: int, *options: object) -> Any:
+        return None if type & _LIST else super()._parse_property(stream, at, id, type, *options)
 
 
 def kind(data: bytes) -> str:
@@ -64,7 +73,7 @@ def refuse_encrypted(data: bytes) -> None:
 def properties(data: bytes) -> Properties:
     """What the summary of a compound file states ([MS-OLEPS] 3.1)."""
     try:
-        with OleFileIO(BytesIO(data)) as file:
+        with _Summaries(BytesIO(data)) as file:
             stated = file.get_metadata()
     except Exception:  # the document may be whole where its summary is not
         return Properties("", None, None, {})

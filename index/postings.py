@@ -96,6 +96,15 @@ class Postings:
         start, end = self.offsets[i], self.offsets[i + 1]
         return self.docs[start:end], self.codes[start:end]
 
+    def any_of_each(self, field: str, groups: Sequence[Iterable[str]]) -> npt.NDArray[np.int64]:
+        """The document numbers, ascending, that hold a term of each group in ``field``."""
+        each = []
+        for terms in groups:
+            runs = [run[0] for term in terms if (run := self.run(field, term))]
+            each.append(np.unique(np.concatenate(runs)) if runs else np.zeros(0, np.uint32))
+        found = reduce(np.intersect1d, each) if each else np.zeros(0, np.uint32)
+        return np.asarray(found, np.int64)
+
     def holding(self, terms: Sequence[str]) -> list[int]:
         """The document numbers in whose text all of the terms stand."""
         runs = [self.run("text", term) for term in terms]

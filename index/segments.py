@@ -25,6 +25,7 @@ from index.errors import KhazriError
 from index.keyword import Entry
 from index.postings import Postings
 from index.vectors import Half, Vectors
+from index.vocabulary import Vocabulary
 
 log = logging.getLogger("khazri.segments")
 
@@ -59,6 +60,11 @@ class Segment:
         at = np.searchsorted(self.ids, ids)
         at[at == len(self.ids)] = 0
         return np.where(self.ids[at] == ids, at, -1) if len(self.ids) else np.full(len(ids), -1)
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """Its terms in their order, read when they are first asked for."""
+        return Vocabulary.of(self.postings)
 
     @cached_property
     def _phrases(self) -> Path:

@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from index import keyword
+from index import facets, keyword
 from index.errors import KhazriError
 from index.keyword import field_terms
 from index.languages import ENGLISH, code
@@ -164,15 +164,17 @@ class Snapshot:
         clauses, values = [], []
         for column, wanted in (("sources.name", filter.sources), ("type", filter.types)):
             if wanted:
-                clauses.append(f"lower({column}) IN ({_marks(wanted)})")
-                values += [value.lower() for value in wanted]
+                marks = _marks(wanted)  # SQLite's lower() knows the letters of ASCII alone
+                clauses.append(f"(lower({column}) IN ({marks}) OR {column} IN ({marks}))")
+                values += [*(value.lower() for value in wanted), *wanted]
         if filter.tags:
             clauses.append(
                 "EXISTS (SELECT 1 FROM json_each(CASE WHEN json_valid(documents.tags)"
                 " THEN documents.tags ELSE '[]' END)"
-                f" WHERE lower(value) IN ({_marks(filter.tags)}))"
+                f" WHERE lower(value) IN ({_marks(filter.tags)})"
+                f" OR value IN ({_marks(filter.tags)}))"
             )
-            values += [tag.lower() for tag in filter.tags]
+            values += [*(tag.lower() for tag in filter.tags), *filter.tags]
         if filter.before:
             clauses.append("published < ?")
             values.append(filter.before)
@@ -285,6 +287,52 @@ class Snapshot:
             ]
             found.append(max(sum(len(r[0]) for r in field if r) for field in runs))
         return found
+
+    def beginning(self, prefix: str, most: int) -> list[str]:
+        """The ``most`` frequent terms that begin with ``prefix``."""
+        counted: Counter[str] = Counter()
+        for segment in self._view.segments:
+            for term, count in segment.vocabulary.beginning(prefix, most):
+                counted[term] += count
+        return [term for term, _ in counted.most_common(most)]
+
+    def near(self, word: str, distance: int) -> list[str]:
+        """The terms that differ from ``word`` by at most so many letters, the nearest first."""
+        slips: dict[str, int] = {}
+        counted: Counter[str] = Counter()
+        for segment in self._view.segments:
+            for term, far, count in segment.vocabulary.near(word, distance):
+                slips[term] = far
+                counted[term] += count
+        return sorted(slips, key=lambda term: (slips[term], -counted[term], term))
+
+    def holding(self, field: str, groups: Sequence[Iterable[str]], most: int) -> list[int]:
+        """Passages that hold a term of each group in a field; of titles one of each document."""
+        found: list[int] = []
+        for mask, segment in self._each(self._view.alive):
+            numbers = segment.postings.any_of_each(field, groups)
+            numbers = numbers if mask is None else numbers[mask[numbers]]
+            if field == "title":
+                _, first = np.unique(segment.documents[numbers], return_index=True)
+                numbers = numbers[first]
+            found += segment.ids[numbers].tolist()
+            if len(found) >= most:
+                break
+        return found[:most]
+
+    def named_so(self, field: str, groups: Sequence[Iterable[str]], most: int) -> list[str]:
+        """Titles, or headings, that hold a term of each group; ``field`` says which."""
+        ids = self.holding(field, groups, most)
+        rows = self._db.execute(
+            f"SELECT DISTINCT {'title' if field == 'title' else 'heading'} FROM passages"
+            f" JOIN documents ON documents.id = document_id WHERE passages.id IN ({_marks(ids)})",
+            ids,
+        )
+        return [str(row[0]) for row in rows]
+
+    def facets(self, ids: Sequence[int]) -> facets.Facets:
+        """How many of the passages there are of each source, type, tag and year."""
+        return facets.count(self._db, self._view.segments, ids)
 
     def selected(self, selection: Selection) -> list[int]:
         """The ids of all selected passages, ascending."""

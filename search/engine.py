@@ -87,22 +87,26 @@ class Engine:
         filter: str = "",
         order: Order = "relevance",
         read: bool = False,
+        count: bool = False,
     ) -> Found:
         """Find passages. Raises ``KhazriError`` when nothing is asked or too much.
 
-        With ``read`` the reader takes part in the order of the first few, which costs time.
+        With ``read`` the reader takes part in the order of the first few, which costs time; so
+        does ``count``, with which all that is found is counted by source, type, tag and year.
         """
         started = time.perf_counter()
         question = ask(query, filter)
         with self.asked(question.text, mode) as (snapshot, vector):
             question, selection = narrowed(snapshot, question)
-            depth = None if order == "date" else offset + limit  # the newest may rank the lowest
+            every = count or order == "date"  # the newest may rank the lowest
+            depth = None if every else offset + limit
             ranked = self.rank(snapshot, question.text, vector, selection, mode, depth)
             if order == "date":
                 ranked = _by_date(snapshot, ranked)
             elif read and mode == "hybrid" and len(parts(question.text)) == 1:
                 ranked = self.reread(snapshot, question.text, ranked)
             results = explain(snapshot, question.text, ranked, offset, limit)
+            facets = snapshot.facets(ranked.ids) if count else None
         return Found(
             query,
             mode,
@@ -114,6 +118,7 @@ class Engine:
             question.notes,
             snapshot.generation,
             _since(started),
+            facets,
         )
 
     def answer(self, question: str, *, filter: str = "", limit: int = 5) -> Answer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from index.facets import Facets
 from index.values import Passage
 
 CERTAIN = 0.85  # a probability: below it an answer is shown as a possible one
@@ -60,7 +61,10 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One page of results. ``total`` is the same on every page; ``notes`` are for people."""
+    """One page of results. ``total`` is the same on every page; ``notes`` are for people.
+
+    ``facets`` count all that was found, where they were asked for.
+    """
 
     query: str
     mode: Mode
@@ -72,6 +76,7 @@ class Found:
     notes: tuple[str, ...]
     generation: int
     took_ms: float
+    facets: Facets | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from flask_openapi3.utils import parse_body
 
 from index.jobs import Job
 from search.anchors import anchor
+from search.suggestions import suggestions
 from web.export import MEDIA_TYPES, lines
 from web.schemas import (
     AnswerQuery,
@@ -36,6 +37,8 @@ from web.schemas import (
     Reply,
     SearchQuery,
     SearchReply,
+    SuggestQuery,
+    SuggestReply,
     UploadReply,
 )
 from web.services import (
@@ -106,6 +109,14 @@ def answer(query: AnswerQuery) -> Response:
     return _json(
         AnswerReply.of(services().engine.answer(query.q, filter=query.filter, limit=query.limit))
     )
+
+
+@api.get("/suggest", tags=[_QUESTIONS], responses={200: SuggestReply})
+def suggest(query: SuggestQuery) -> Response:
+    """Go on from the beginning of a question, with what the collection holds."""
+    with services().home.store.snapshot() as snapshot:
+        found = suggestions(snapshot, query.q)
+        return _json(SuggestReply.of(found, snapshot.generation, took_ms()))
 
 
 @api.get("/citation", tags=[_QUESTIONS], responses={200: CitationReply, **_FOUND})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -15,11 +15,15 @@ from werkzeug.wrappers import Response
 
 from index.keyword import words
 from index.values import Document, Passage
+from search.alike import alike
 from search.judgements import Judgement, append
 from search.question import parse
-from search.results import Mode, Order, Result, Why
-from web.marks import Piece, excerpt
-from web.pages import TYPES, pages
+from search.results import Citation, Mode, Order, Result, Why
+from search.spelling import Spelling, spelling
+from web.copying import Copied, copied
+from web.marks import Piece, excerpt, pieces
+from web.narrowing import offered, taken
+from web.pages import TYPES, day_in_words, pages, quote_link, type_name
 from web.problems import invalid
 from web.schemas import MAX_OFFSET, says_something, short_question
 from web.services import services
@@ -32,8 +36,11 @@ CHOICES = 5  # passages of which one can be told to be the right one
 KEPT = "questions.jsonl"  # in the home: questions kept for testing
 
 MODES = {"hybrid": "Words and meaning", "keyword": "Words only", "semantic": "Meaning only"}
+FILTERS = ("source", "type", "tag", "after", "before")
 ORDERS = {"relevance": "Best first", "date": "Newest first"}
 
+# A value of a filter; the language of questions has no way to say quotation marks in one.
+_Value = Annotated[str, Field(pattern='^[^"“”]{0,500}$')]
 _Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 
 
@@ -41,7 +48,9 @@ class Asked(BaseModel):
     """The search form as it was filled in; fields left empty are left out."""
 
     q: Annotated[str, AfterValidator(short_question)] = ""
-    type: Annotated[str, Field(pattern=r"^[a-z0-9]{0,20}$")] = ""
+    source: _Value = ""
+    type: _Value = ""
+    tag: _Value = ""
     after: _Day | Literal[""] = ""
     before: _Day | Literal[""] = ""
     order: Order = "relevance"
@@ -57,18 +66,20 @@ class Asked(BaseModel):
     @property
     def filter(self) -> str:
         """The filters in the grammar of questions."""
-        fields = {"type": self.type, "after": self.after, "before": self.before}
-        return " ".join(f"{name}:{value}" for name, value in fields.items() if value)
+        return " ".join(f'{name}:"{value}"' for name, value in self.narrowing.items())
 
     @property
-    def narrowed(self) -> bool:
-        """Whether anything but the question is chosen."""
-        return bool(self.filter) or self.order != "relevance" or self.mode != "hybrid"
+    def narrowing(self) -> dict[str, str]:
+        """The filters that are chosen, by the name of their field."""
+        chosen = {name: getattr(self, name) for name in FILTERS}
+        return {name: value for name, value in chosen.items() if value}
 
-    def link(self, page: int) -> str:
-        """The address of another page of the same results."""
-        chosen = {**self.model_dump(exclude_defaults=True), "page": page}
-        return url_for("pages.ask", **chosen)
+    def link(self, page: int = 1, **changes: str) -> str:
+        """The address of another page of the same results, or with some fields set otherwise."""
+        chosen = {**self.model_dump(exclude_defaults=True), "page": page, **changes}
+        defaults = {name: field.default for name, field in Asked.model_fields.items()}
+        kept = {name: value for name, value in chosen.items() if value != defaults[name]}
+        return url_for("pages.ask", **kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +90,7 @@ class Shown:
     excerpt: list[Piece]
     reason: str
     why: Why
+    also: Sequence[Passage]  # those that say the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +102,15 @@ class Group:
     rest: Sequence[Shown]
 
 
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """A citation as a page shows it: the quote in its passage, and what is copied of it."""
+
+    citation: Citation
+    context: list[Piece]
+    copied: Copied
+
+
 @pages.get("/")
 def ask() -> str:
     """Ask a question, and read the answer and the passages."""
@@ -97,7 +118,13 @@ def ask() -> str:
         asked = Asked.model_validate({k: v for k, v in request.args.items() if v.strip()})
     except ValidationError as error:
         invalid(error)
-    chosen = {"asked": asked, "types": TYPES, "modes": MODES, "orders": ORDERS}
+    chosen = {
+        "asked": asked,
+        "types": TYPES if asked.type in {"", *TYPES} else {**TYPES, asked.type: asked.type},
+        "modes": MODES,
+        "orders": ORDERS,
+        "taken": taken(asked.narrowing, type_name, day_in_words, asked.link),
+    }
     if not asked.q:
         with services().home.store.snapshot() as snapshot:
             return render_template("search.html", counts=snapshot.count(), **chosen)
@@ -111,12 +138,20 @@ def ask() -> str:
         filter=asked.filter,
         order=asked.order,
         read=first,
+        count=True,
     )
     answer = engine.answer(asked.q, filter=asked.filter) if first else None
+    spelt = _spelling(asked.q)
     return render_template(
         "search.html",
         found=found,
         answer=answer,
+        quotes={c.number: _quoted(c) for c in answer.citations} if answer else {},
+        unknown=spelt.unknown,
+        meant=spelt.corrected(asked.q),
+        facets=offered(found.facets, asked.narrowing, type_name, asked.link)
+        if found.facets and found.total > 1
+        else [],
         kept=_kept() if "kept" in request.args else None,
         choices=[result.passage for result in found.results[:CHOICES]],
         groups=_grouped(found.results),
@@ -125,21 +160,46 @@ def ask() -> str:
     )
 
 
-def _grouped(results: Iterable[Result]) -> list[Group]:
-    """Results by document, each document where its best passage stands."""
+def _spelling(query: str) -> Spelling:
+    with services().home.store.snapshot() as snapshot:
+        return spelling(snapshot, parse(query).text)
+
+
+def _quoted(citation: Citation) -> Quoted:
+    passage = citation.passage
+    span = (citation.start - passage.start, citation.end - passage.start)
+    day = day_in_words(passage.document.published) if passage.document.published else ""
+    return Quoted(
+        citation,
+        pieces(passage.text, 0, len(passage.text), [span]),
+        copied(citation, day, quote_link(citation, _external=True)),
+    )
+
+
+def _grouped(results: Sequence[Result]) -> list[Group]:
+    """Results by document, each document where its best passage stands.
+
+    Of passages that say the same the best is shown, and with it where the others are.
+    """
+    by_passage = {result.passage.id: result for result in results}
     groups: dict[int, list[Shown]] = {}
-    for result in results:
-        groups.setdefault(result.passage.document.id, []).append(_shown(result))
+    for passage, *also in alike([result.passage for result in results]):
+        shown = _shown(by_passage[passage.id], also)
+        groups.setdefault(passage.document.id, []).append(shown)
     return [Group(s[0].passage.document, s[:SHOWN], s[SHOWN:]) for s in groups.values()]
 
 
-def _shown(result: Result) -> Shown:
+def _shown(result: Result, also: Sequence[Passage]) -> Shown:
     passage, why = result.passage, result.why
-    heading = passage.heading.rpartition(" › ")[2]  # shown above the excerpt, so not again in it
-    body = passage.text.removeprefix(heading).lstrip() or passage.text
+    body = passage.text
+    for above in (passage.document.title, passage.heading.rpartition(" › ")[2]):
+        body = body.removeprefix(above).lstrip() or body  # shown above it, so not again in it
+    begins = passage.end - len(body)
+    best = (why.sentence[0] - begins, why.sentence[1] - begins) if why.sentence else None
     language = passage.document.language
     wanted = {word.term for matched in why.terms for word in words(matched.word, language)}
-    return Shown(passage, excerpt(body, wanted, EXCERPT, language), _reason(why), why)
+    shown = excerpt(body, wanted, EXCERPT, language, best)
+    return Shown(passage, shown, _reason(why), why, also)
 
 
 def _reason(why: Why) -> str:

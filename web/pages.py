@@ -7,6 +7,7 @@ works without scripts.
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any
 
 from flask import Blueprint, Flask, url_for
 
@@ -44,9 +45,9 @@ def register(app: Flask) -> None:
     from web import asking, collection, indexing, reading  # noqa: F401  (they add their routes)
 
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.filters.update(day=_day, moment=_moment, type_name=_type_name, short=_name)
+    app.jinja_env.filters.update(day=day_in_words, moment=_moment, type_name=type_name, short=_name)
     app.jinja_env.filters.update(duration=_duration, date=day_of, language_name=language_name)
-    app.jinja_env.globals.update(passage_link=_passage_link, quote_link=_quote_link, quoted=_quoted)
+    app.jinja_env.globals.update(passage_link=_passage_link, quote_link=quote_link, quoted=_quoted)
     app.register_blueprint(pages)
 
 
@@ -57,15 +58,16 @@ def _quoted(citation: Citation) -> list[Piece]:
     return cut(citation.quote, 0, len(citation.quote), own)
 
 
-def _passage_link(passage: Passage) -> str:
-    return _link(passage.document, passage.start, passage.end, passage.text[:QUOTED])
+def _passage_link(passage: Passage, **more: Any) -> str:
+    return _link(passage.document, passage.start, passage.end, passage.text[:QUOTED], **more)
 
 
-def _quote_link(citation: Citation) -> str:
-    return _link(citation.passage.document, citation.start, citation.end, citation.quote)
+def quote_link(citation: Citation, **more: Any) -> str:
+    """A link to a quote in its document."""
+    return _link(citation.passage.document, citation.start, citation.end, citation.quote, **more)
 
 
-def _link(document: Document, start: int, end: int, quote: str) -> str:
+def _link(document: Document, start: int, end: int, quote: str, **more: Any) -> str:
     """A link that lasts: it holds what is needed to find the quote again, or to tell of its end."""
     return url_for(
         "pages.document",
@@ -76,10 +78,11 @@ def _link(document: Document, start: int, end: int, quote: str) -> str:
         quote=quote,
         uri=document.uri,
         _anchor="cited",
+        **more,
     )
 
 
-def _day(published: str) -> str:
+def day_in_words(published: str) -> str:
     """``2016-04-28`` as ``28 April 2016``; anything else as it is."""
     try:
         day = date.fromisoformat(published[:10])
@@ -90,7 +93,7 @@ def _day(published: str) -> str:
 
 def day_of(stored: str) -> str:
     """The day of a stored time, in the time zone of this machine."""
-    return _day(datetime.fromisoformat(stored).astimezone().date().isoformat())
+    return day_in_words(datetime.fromisoformat(stored).astimezone().date().isoformat())
 
 
 def _moment(stored: str) -> str:
@@ -103,7 +106,8 @@ def _duration(seconds: float) -> str:
     return f"{round(seconds)} s" if seconds < 90 else f"{minutes} min"
 
 
-def _type_name(type: str) -> str:
+def type_name(type: str) -> str:
+    """The name of a type of document."""
     return TYPES.get(type, type)
 
 

@@ -30,6 +30,7 @@ from search.anchors import Quoted, State
 from search.engine import ask
 from search.question import LONGEST
 from search.results import Answer, Citation, Found, Mode, Order, Rank, Result, Role, Why
+from search.suggestions import Kind, Suggestion
 
 MAX_WORDS = 2_000  # of a question
 MAX_LIMIT, MAX_OFFSET = 100, 10_000  # of a page of results
@@ -122,6 +123,12 @@ class AnswerQuery(Asking):
     """A question, and how many passages to show with its answer."""
 
     limit: Limit = 5
+
+
+class SuggestQuery(Strict):
+    """The beginning of a question."""
+
+    q: Annotated[str, Field(max_length=200, description="What was typed so far.")]
 
 
 class CitationQuery(Strict):
@@ -451,6 +458,25 @@ class AnswerReply(Reply):
             generation=answer.generation,
             took_ms=answer.took_ms,
         )
+
+
+class SuggestionValue(Value):
+    """A question that may be meant: words, a title or a heading of the collection."""
+
+    text: str
+    kind: Kind
+
+
+class SuggestReply(Reply):
+    """What may be meant by the beginning of a question, the likeliest first."""
+
+    suggestions: tuple[SuggestionValue, ...]
+
+    @classmethod
+    def of(cls, found: Sequence[Suggestion], generation: int, took_ms: float) -> Self:
+        """From what was found."""
+        values = tuple(SuggestionValue(text=each.text, kind=each.kind) for each in found)
+        return cls(suggestions=values, generation=generation, took_ms=took_ms)
 
 
 class DocumentsReply(Reply):

@@ -165,3 +165,167 @@ if (upload) {
     add(event.dataTransfer.files);
   });
 }
+
+// Asking: what the collection holds is suggested while a question is typed.
+const asked = document.querySelector("[data-suggest]");
+if (asked) {
+  const box = asked.querySelector("input");
+  const list = document.createElement("ul");
+  let waiting, request, at = -1, typed = "";
+  Object.assign(list, { id: "suggestions", className: "suggestions", hidden: true, role: "listbox" });
+  list.setAttribute("aria-label", "Suggestions");
+  asked.append(list);
+  for (const [name, value] of [
+    ["role", "combobox"], ["aria-autocomplete", "list"], ["aria-controls", list.id], ["aria-expanded", "false"],
+  ]) box.setAttribute(name, value);
+
+  const close = () => {
+    clearTimeout(waiting);
+    request?.abort();
+    list.hidden = true;
+    list.replaceChildren();
+    at = -1;
+    box.setAttribute("aria-expanded", "false");
+    box.removeAttribute("aria-activedescendant");
+  };
+  const choose = (number) => {
+    list.children[at]?.setAttribute("aria-selected", "false");
+    at = number;
+    const option = list.children[at];
+    if (option) {
+      option.setAttribute("aria-selected", "true");
+      option.scrollIntoView({ block: "nearest" });
+      box.setAttribute("aria-activedescendant", option.id);
+    } else box.removeAttribute("aria-activedescendant");
+    box.value = option ? option.firstChild.textContent : typed;
+  };
+  const open = (found) => {
+    list.replaceChildren(...found.map(({ text, kind }, number) => {
+      const option = document.createElement("li");
+      const [name, what] = [document.createElement("span"), document.createElement("span")];
+      Object.assign(option, { id: `suggestion-${number}`, role: "option", ariaSelected: "false" });
+      Object.assign(name, { dir: "auto", textContent: text });
+      Object.assign(what, { className: "kind", textContent: kind === "words" ? "" : kind });
+      option.append(name, what);
+      return option;
+    }));
+    at = -1;
+    list.hidden = !found.length;
+    box.setAttribute("aria-expanded", String(found.length > 0));
+    box.removeAttribute("aria-activedescendant");
+  };
+  const suggest = async () => {
+    request?.abort();
+    request = new AbortController();
+    const address = `${asked.dataset.suggest}?q=${encodeURIComponent(typed)}`;
+    try {
+      const reply = await fetch(address, { signal: request.signal });
+      if (reply.ok && document.activeElement === box) open((await reply.json()).suggestions);
+    } catch {
+      // Another letter was typed, or the service is away: nothing is suggested.
+    }
+  };
+  box.addEventListener("input", () => {
+    typed = box.value;
+    clearTimeout(waiting);
+    if (typed.trim().length < 2 || typed.length > 200) close();
+    else waiting = setTimeout(suggest, 120);
+  });
+  box.addEventListener("keydown", (event) => {
+    if (list.hidden || event.isComposing) return;
+    const { length } = list.children;
+    if (event.key === "ArrowDown") choose(at + 1 < length ? at + 1 : -1);
+    else if (event.key === "ArrowUp") choose(at < 0 ? length - 1 : at - 1);
+    else if (event.key === "Escape") {
+      choose(-1);
+      close();
+    } else return;
+    event.preventDefault();
+  });
+  box.addEventListener("blur", close);
+  box.form.addEventListener("submit", close);
+  list.addEventListener("pointerdown", (event) => event.preventDefault()); // the box keeps the focus
+  list.addEventListener("click", (event) => {
+    const option = event.target.closest("li");
+    if (!option) return;
+    choose([...list.children].indexOf(option));
+    box.form.requestSubmit();
+  });
+}
+
+// Answers: the passage is shown at the number of its quote.
+const numbers = document.querySelectorAll(".number[data-source]");
+if (numbers.length) {
+  const peek = document.createElement("div");
+  let leaving;
+  Object.assign(peek, { id: "peek", className: "peek", hidden: true, role: "tooltip", tabIndex: -1 });
+  document.body.append(peek);
+  const hide = () => {
+    clearTimeout(leaving);
+    peek.hidden = true;
+    for (const number of numbers) number.removeAttribute("aria-describedby");
+  };
+  const leave = () => {
+    clearTimeout(leaving);
+    leaving = setTimeout(hide, 200); // time to go over to the passage
+  };
+  const show = (number) => {
+    hide();
+    const passage = document.getElementById(number.dataset.source);
+    peek.replaceChildren(...passage.cloneNode(true).childNodes);
+    Object.assign(peek, { hidden: false, dir: "auto", lang: passage.lang, scrollTop: 0 });
+    number.setAttribute("aria-describedby", peek.id);
+    const place = number.getBoundingClientRect();
+    const room = document.documentElement.clientWidth - peek.offsetWidth - 20;
+    const below = innerHeight - place.bottom > peek.offsetHeight + 10;
+    peek.style.left = `${scrollX + Math.max(20, Math.min(place.left, room))}px`;
+    peek.style.top = `${scrollY + (below ? place.bottom + 6 : place.top - peek.offsetHeight - 6)}px`;
+    const quote = peek.querySelector("mark");
+    if (quote) peek.scrollTop = quote.offsetTop - 40;
+  };
+  for (const number of numbers) {
+    number.addEventListener("mouseenter", () => show(number));
+    number.addEventListener("focus", () => show(number));
+    number.addEventListener("mouseleave", leave);
+    number.addEventListener("blur", leave);
+  }
+  peek.addEventListener("mouseenter", () => clearTimeout(leaving));
+  peek.addEventListener("mouseleave", leave);
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") hide();
+  });
+}
+
+// Answers: a quote is copied with its source.
+for (const row of document.querySelectorAll(".copy")) {
+  row.hidden = false;
+  row.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (!button) return;
+    const said = document.getElementById("copied");
+    said.textContent = "";
+    const done = await copies(button.dataset.copy);
+    said.textContent = done ? "Copied" : "The browser did not allow it to be copied.";
+    const name = button.firstChild;
+    const before = button.dataset.name ?? (button.dataset.name = name.textContent);
+    button.style.minWidth = `${button.offsetWidth}px`;
+    name.textContent = done ? "Copied" : "Not copied";
+    setTimeout(() => { name.textContent = before; }, 2000);
+  });
+}
+async function copies(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch { // not over plain HTTP to another machine
+    const field = document.createElement("textarea");
+    Object.assign(field, { value: text, className: "unseen" });
+    const focused = document.activeElement;
+    document.body.append(field);
+    field.select();
+    const done = document.execCommand("copy");
+    field.remove();
+    focused?.focus();
+    return done;
+  }
+}

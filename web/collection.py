@@ -29,8 +29,8 @@ LONGEST = 500  # characters of what is looked for
 ORDERS = {
     "changed": "Newest change first",
     "changed-asc": "Oldest change first",
-    "title": "Title, A to Z",
-    "title-desc": "Title, Z to A",
+    "title": "By title, A to Z",
+    "title-desc": "By title, Z to A",
     "date": "Newest date first",
     "date-asc": "Oldest date first",
 }

@@ -23,7 +23,7 @@ from web.pages import ID, day_of, pages
 from web.services import no_document, services
 
 SIMILAR = 5  # passages of other documents that are shown beside a cited one
-ALIKE = 0.45  # cosine from which two passages are about the same
+ALIKE = 0.5  # cosine from which two passages are about the same
 NUMBERED = 20  # hits that have a link of their own
 
 LINKED = ("text_hash", "start", "end", "quote", "uri", "q")  # what a link to a passage holds
@@ -54,6 +54,14 @@ class Paragraph:
     tag: str
     runs: list[Run]
     page: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """A passage elsewhere, and its text without the heading that stands above it."""
+
+    passage: Passage
+    text: str
 
 
 @pages.get(f"/documents/{ID}")
@@ -143,9 +151,15 @@ def _elsewhere(snapshot: Snapshot, id: int, quote: str) -> tuple[str, int] | Rep
     return shown, 404
 
 
-def _similar(snapshot: Snapshot, document: Document, span: Span | None) -> list[Passage]:
+def _similar(snapshot: Snapshot, document: Document, span: Span | None) -> list[Alike]:
     """Passages of other documents that are about the same as the cited one."""
-    return snapshot.similar(document.id, *span, SIMILAR, ALIKE) if span else []
+    found = snapshot.similar(document.id, *span, SIMILAR, ALIKE) if span else []
+    return [Alike(passage, _body(passage)) for passage in found]
+
+
+def _body(passage: Passage) -> str:
+    heading = passage.heading.rpartition(" › ")[2] or passage.document.title
+    return passage.text.removeprefix(heading).lstrip() or passage.text
 
 
 def _page(blocks: Sequence[Block], span: Span | None) -> int | None:

@@ -33,8 +33,8 @@ THREADS = 8
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self';"
-        " frame-ancestors 'none'"
+        "default-src 'self'; img-src 'self' data:; base-uri 'none'; object-src 'none';"
+        " form-action 'self'; frame-ancestors 'none'"
     ),
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",

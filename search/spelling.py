@@ -13,7 +13,7 @@ from index.vocabulary import edits
 
 SHORT, LONG = 4, 8  # letters from which one slip is looked for, and two
 TRIED = 6  # terms that are near, of which a written word is looked for
-SEEN = 3  # passages in which the word is looked for
+SEEN = 8  # passages in which the word is looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,8 @@ def _nearest(snapshot: Snapshot, typed: str, stems: list[str]) -> str:
     terms = {term: None for each in sought for term in snapshot.near(each, slips)}
     forms = {form for term in list(terms)[:TRIED] for form in _forms(snapshot, term)}
     near = [(edits(typed.lower(), form.lower(), slips + 1), form) for form in forms]
-    return min(((far, form) for far, form in near if far <= slips), default=(0, ""))[1]
+    best = min(((far, form) for far, form in near if far <= slips), default=(0, ""))[1]
+    return best.lower() if typed.islower() else best
 
 
 def _forms(snapshot: Snapshot, term: str) -> list[str]:

@@ -42,7 +42,9 @@ def suggestions(snapshot: Snapshot, typed: str) -> list[Suggestion]:
         return []
     at = found[-1].start
     before = [group for start, group in _groups(snapshot, typed).items() if start != at]
-    last = {*snapshot.beginning(_key(typed[at:]), ENDINGS), *terms(typed[at:], snapshot.languages)}
+    stems = terms(typed[at:], snapshot.languages)  # an article at its front may be cut off
+    begun = {_key(typed[at:]), *stems}
+    last = {term for each in begun for term in snapshot.beginning(each, ENDINGS)}
     groups = [*before, last]
     each: tuple[tuple[Kind, Iterable[str]], ...] = (
         ("words", _onwards(snapshot, typed, at, groups)),

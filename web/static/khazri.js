@@ -259,7 +259,7 @@ if (numbers.length) {
   const peek = document.createElement("div");
   let leaving;
   Object.assign(peek, { id: "peek", className: "peek", hidden: true, role: "tooltip", tabIndex: -1 });
-  document.body.append(peek);
+  document.getElementById("main").append(peek);
   const hide = () => {
     clearTimeout(leaving);
     peek.hidden = true;

@@ -434,6 +434,8 @@ def watch(ctx: click.Context, until_eof: bool) -> None:
         click.echo("Watching (stop it with Ctrl-C).", err=True)
     while not stop.is_set():  # opened again when its embedding model was changed meanwhile
         with opened(ctx) as home:
+            if home.outgrown:
+                home.renew(lambda progress: None)
             settings = home.settings
             watching = Watch(
                 home.indexer,
@@ -460,6 +462,8 @@ def serve(ctx: click.Context, host: str | None, port: int | None, watch: bool) -
     with opened(ctx) as home:
         settings = home.settings
         app = create_app(home, engine_over(home))
+        if home.outgrown:  # what an older Khazri made is renewed beside the serving
+            home.jobs.submit("reindex")
         with watcher(home.path) if watch else nullcontext(), patrol(home):
             run(app, host or settings.host, settings.port if port is None else port)
 

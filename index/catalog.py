@@ -86,6 +86,7 @@ CREATE TABLE rebuilds (
 ALTER TABLE documents ADD COLUMN metadata TEXT NOT NULL DEFAULT '{}';
 CREATE INDEX documents_by_text ON documents (text_hash);
 CREATE INDEX documents_by_language ON documents (language);
+DELETE FROM failures;
 CREATE TABLE adoptions (
     first INTEGER PRIMARY KEY, last INTEGER NOT NULL, document_id INTEGER NOT NULL
 )

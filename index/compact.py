@@ -41,6 +41,9 @@ def compact(home: Home, patience: float = PATIENCE) -> Space:
         deleted = {row[0] for row in db.execute("SELECT passage_id FROM deletions")}
         rows = db.execute("SELECT id, files FROM segments").fetchall()
         opened = [open_segment(id, store.folder(id), load_files(files)) for id, files in rows]
+        # Those that a document got from another one stand under that one's title still.
+        for first, last in db.execute("SELECT first, last FROM adoptions"):
+            deleted.update(range(first, last + 1))
     holding = [s.id for s in opened if not deleted.isdisjoint(s.ids.tolist())]
     repair(store, dict.fromkeys(holding, "it held deleted passages"))
     with (
@@ -49,6 +52,7 @@ def compact(home: Home, patience: float = PATIENCE) -> Space:
     ):
         with store.catalog.write() as db:
             # What a change of the model built beside segments that are no more
+            db.execute("DELETE FROM adoptions")
             db.execute("DELETE FROM rebuilds WHERE replaced NOT IN (SELECT id FROM segments)")
             model = str(db.execute("SELECT model FROM state").fetchone()[0])
             keys = [row[0] for row in db.execute("SELECT DISTINCT key FROM passages")]

@@ -50,7 +50,7 @@ class Given:
 
 def draft(source_id: int, uri: str, content: Content, content_hash: str, ruler: Ruler) -> Draft:
     """Make a draft of what a reader read. A document without a title is called by its name."""
-    title = content.title or _name(uri)
+    title = content.title or named_by(uri)
     language = detect(content.text, content.language)
     headed = any(block.kind == "heading" for block in content.blocks[1:])
     above = ruler.measure([title])[0] + (HEADING if headed else 0)
@@ -93,7 +93,8 @@ def _below(title: str, heading: str) -> str:
     return "" if heading == title else heading.removeprefix(f"{title} › ")
 
 
-def _name(uri: str) -> str:
+def named_by(uri: str) -> str:
+    """The title of a document that has none but its name."""
     return PurePath(uri).stem.replace("-", " ").replace("_", " ").strip() or uri
 
 

@@ -15,7 +15,7 @@ from index.errors import KhazriError
 from index.indexer import Indexer, Progress, Watcher
 from index.jobs import Job, Jobs
 from index.locks import Busy, locked
-from index.rebuild import outdated, rebuild
+from index.rebuild import outdated, outgrown, rebuild
 from index.settings import load
 from index.store import Store
 
@@ -54,6 +54,11 @@ class Home:
 
         rebuild(self.store, self.wanted, told)
         self.encoder = self.store.encoder = self.indexer.encoder = self.wanted
+
+    @property
+    def outgrown(self) -> bool:
+        """Whether an older Khazri made the indexes, so that ``renew`` has something to do."""
+        return outgrown(self.store)
 
     def work(self) -> None:
         """Do the jobs that wait, and those whose process died, until none is left.

@@ -358,6 +358,7 @@ class Indexer:
             if isinstance(item, Given):
                 made.append(self._given(given, item))
                 continue
+            made = [one for one in made if one.file != item.name]  # of two the last counts
             made.append(self._read(uploads, item.name, item.name, item.data, {}))
             if made[-1].drafts:
                 originals[digest(item.data)] = item.data
@@ -406,7 +407,7 @@ class Indexer:
         with self.store.catalog.read() as db:
             rows = db.execute(
                 "SELECT id FROM documents WHERE uri IN (?, ?) OR id = ?",
-                [name, str(Path(name).absolute()), int(name) if name.isdecimal() else -1],
+                [name, _absolute(name), int(name) if name.isdecimal() else -1],
             ).fetchall()
         if len(rows) == 1:
             return int(rows[0][0])
@@ -439,7 +440,9 @@ class Indexer:
         if not drafts:
             why = made.failures[0].reason if made.failures else "it is not in its file any more"
             raise KhazriError(f"{removed.uri} can't be brought back: {why}.")
-        only = Made(made.source_id, "", drafts, ())
+        # Of a file that changed meanwhile all is brought up to date, or the rest would seem so.
+        changed = made.file and drafts[0].content_hash != removed.content_hash
+        only = made if changed else Made(made.source_id, "", drafts, ())
         generation = self.commit([only], Progress(), lambda progress: None)
         while self.store.merge(QUICK):
             pass
@@ -462,6 +465,12 @@ class Indexer:
         if made is None:
             raise KhazriError(f"{removed.uri} can't be brought back: its file is gone.")
         return made
+
+
+def _absolute(name: str) -> str:
+    """A path from the root on; what is within a file keeps its place there."""
+    file = file_of(name)
+    return str(Path(file).absolute()) + name.removeprefix(file)
 
 
 def _count(done: Changes, plan: Plan, progress: Progress) -> None:

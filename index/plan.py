@@ -91,6 +91,7 @@ class Part:
     recorded: dict[str, Failed] = field(default_factory=dict)  # failures told before
     inner: dict[str, list[Failed]] = field(default_factory=dict)  # those within a file
     away: dict[str, Away] = field(default_factory=dict)
+    emptied: dict[str, set[str]] = field(default_factory=dict)  # files of what was removed within
     new: list[File | Given] = field(default_factory=list)
     changed: list[File | Given] = field(default_factory=list)
     hashes: dict[str, str] = field(default_factory=dict)  # of the files whose hash was needed
@@ -203,17 +204,23 @@ def _recorded(db: sqlite3.Connection, source: Source) -> Part:
     removed = db.execute(
         "SELECT uri, content_hash, removed FROM removals WHERE source_id = ?", [source.id]
     )
+    away = {row["uri"]: Away(row["content_hash"], _nanoseconds(row["removed"])) for row in removed}
+    emptied: dict[str, set[str]] = {}
+    for uri, one in away.items():
+        if (file := _name(source, uri)) != uri:
+            emptied.setdefault(file, set()).add(one.content_hash)
     recorded = {row["uri"]: Failed(*row) for row in failed}
     inner: dict[str, list[Failed]] = {}
-    for one in recorded.values():
-        if (file := _name(source, one.uri)) != one.uri:
-            inner.setdefault(file, []).append(one)
+    for failure in recorded.values():
+        if (file := _name(source, failure.uri)) != failure.uri:
+            inner.setdefault(file, []).append(failure)
     return Part(
         source,
         _known(db, source.id, source.kind),
         recorded,
         inner,
-        {row["uri"]: Away(row["content_hash"], _nanoseconds(row["removed"])) for row in removed},
+        away,
+        emptied,
     )
 
 
@@ -296,6 +303,8 @@ def _sort(one: File | Given, part: Part) -> None:
     if known is None:
         if failed and (failed.size, failed.mtime_ns) == (one.size, one.mtime_ns):
             part.failures += [failed, *part.inner.get(one.uri, ())]
+        elif (gone := part.emptied.get(one.uri)) and file_hash(one) in gone:
+            part.unchanged += 1  # all that it holds was removed by hand
         else:
             part.new.append(one)
     elif (known.size, known.mtime_ns) == (one.size, one.mtime_ns):
@@ -428,9 +437,12 @@ def _renamed(parts: Sequence[Part], others: Sequence[Known]) -> list[Rename]:
         for key in broken:
             del matches[key]
     _take_out(parts, matches, replaced)
-    return [
+    renames = [
         Rename(known, found[key].file, found[key].part.source) for key, known in matches.items()
     ]
+    for part in parts:
+        _follow_inner(part, renames)
+    return renames
 
 
 def _matched(found: Mapping[Key, Candidate], documents: Sequence[Known]) -> dict[Key, Known]:
@@ -470,9 +482,25 @@ def _take_out(
         part.changed = [one for one in part.changed if (id, one.uri) not in matches]
 
 
+def _follow_inner(part: Part, renames: Sequence[Rename]) -> None:
+    """What was removed by hand from within a file stays away when the file has a new name."""
+    moved = {
+        r.known.uri: r.file.uri
+        for r in renames
+        if r.known.source_id == r.source.id == part.source.id
+    }
+    for uri in part.away if moved else ():
+        if (file := file_of(uri)) in moved:
+            part.follow.append((uri, moved[file] + uri.removeprefix(file)))
+
+
 def _follow_removed(part: Part) -> None:
     """A file that was removed by hand stays away under a new name too."""
-    lost = {a.content_hash: uri for uri, a in part.away.items() if not os.path.lexists(uri)}
+    lost = {
+        a.content_hash: uri
+        for uri, a in part.away.items()
+        if file_of(uri) == uri and uri not in part.known and not os.path.lexists(uri)
+    }
     if not lost or part.source.kind == "jsonl":
         return
     kept: list[File | Given] = []

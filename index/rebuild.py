@@ -17,6 +17,7 @@ import numpy as np
 
 from index.embeddings import Encoder, Half, text_key
 from index.keyword import ANALYZER, Entry
+from index.languages import detect
 from index.locks import locked
 from index.rows import Rows
 from index.segments import Files, Segment, build, derive, load_files, open_segment
@@ -45,6 +46,7 @@ def rebuild(store: Store, encoder: Encoder, told: Told) -> None:
     Searching goes on with the old ones until the last commit, and so does adding documents.
     """
     with locked(store.home / "merge.lock", PURPOSE):
+        _tell_languages(store)
         while segments := _left(store, encoder):
             for segment in segments:
                 _beside(store, encoder, segment, told)
@@ -52,6 +54,25 @@ def rebuild(store: Store, encoder: Encoder, told: Told) -> None:
             for segment in _left(store, encoder):  # committed since the last look: very few
                 _beside(store, encoder, segment, told)
             _switch(store, encoder)
+
+
+def outgrown(store: Store) -> bool:
+    """Whether an older Khazri made the indexes, with another analyzer."""
+    with store.catalog.read() as db:
+        model, analyzer = _state(db)
+    return bool(model) and analyzer != ANALYZER
+
+
+def _tell_languages(store: Store) -> None:
+    """Find the language of the documents that an older Khazri stored without one."""
+    with store.catalog.read() as db:
+        rows = db.execute("SELECT id FROM documents WHERE language IS NULL").fetchall()
+    for (id,) in rows:
+        with store.catalog.write() as db:
+            row = db.execute("SELECT text FROM texts WHERE document_id = ?", [id]).fetchone()
+            text = row[0].decode("utf-8", "replace") if row and isinstance(row[0], bytes) else ""
+            if language := detect(text):
+                Rows(db, 0).tell_language(id, language)
 
 
 def _state(db: sqlite3.Connection) -> tuple[str, str]:

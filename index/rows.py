@@ -173,6 +173,14 @@ class Rows:
             self._db.execute("DELETE FROM failures WHERE source_id = ? AND uri = ?", name)
             self._db.execute("DELETE FROM removals WHERE source_id = ? AND uri = ?", name)
 
+    def tell_language(self, document_id: int, language: str) -> None:
+        """Note the language of a document; a damaged one is left alone."""
+        if self._sound(document_id):
+            self._db.execute(
+                "UPDATE documents SET language = ? WHERE id = ?", [language, document_id]
+            )
+            self._seal(document_id)
+
     def segment(self, id: int, passages: int, files: Files) -> None:
         """Name a segment, so that it counts from this generation on."""
         self._db.execute(
@@ -200,15 +208,18 @@ class Rows:
         They are dropped all the same where the document stays as it is, with the hash ``unless``.
         """
         row = self._db.execute(
-            "SELECT text_hash, passages FROM documents WHERE id = ?", [document_id]
+            "SELECT text_hash, title, passages FROM documents WHERE id = ?", [document_id]
         ).fetchone()
         if row is not None and row["passages"] and row["text_hash"] != unless:
-            twin = self._db.execute(
-                "SELECT min(id) FROM documents WHERE text_hash = ? AND passages = 0 AND id != ?",
-                [row["text_hash"], document_id],
-            ).fetchone()[0]
-            if twin is not None:
-                self._adopt(document_id, int(twin))
+            twins = self._db.execute(
+                "SELECT id, title, passages FROM documents WHERE text_hash = ? AND id != ?"
+                " ORDER BY title != ?, id",
+                [row["text_hash"], document_id, row["title"]],
+            ).fetchall()
+            heir = next((twin for twin in twins if not twin["passages"]), None)
+            served = any(twin["passages"] for twin in twins)  # they may be those of another title
+            if heir is not None and (heir["title"] == row["title"] or not served):
+                self._adopt(document_id, int(heir["id"]))
                 return
         self._db.execute(
             "INSERT OR IGNORE INTO deletions SELECT id, ? FROM passages WHERE document_id = ?",

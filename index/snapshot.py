@@ -18,7 +18,7 @@ import numpy.typing as npt
 from index import facets, keyword
 from index.errors import KhazriError
 from index.keyword import field_terms
-from index.languages import ENGLISH, code
+from index.languages import ENGLISH, code, unspaced
 from index.postings import Statistics
 from index.rows import digest, load_blocks, seal
 from index.segments import Segment
@@ -37,7 +37,7 @@ ORDERS = {  # in which documents can be listed
     "date": "published IS NULL, published DESC",
     "date-asc": "published IS NULL, published",
 }
-LANGUAGES = 8  # for which the words of a question are stemmed, at most
+LANGUAGES = 50  # for which the words of a question are stemmed, at most
 
 Mask = npt.NDArray[np.bool_]
 Scores = npt.NDArray[np.float64]
@@ -183,11 +183,13 @@ class Snapshot:
             values.append(filter.after)
         meeting = " AND ".join(clauses)
         rows = self._db.execute(
-            "WITH met AS (SELECT documents.id, text_hash, passages FROM documents"
+            "WITH met AS (SELECT documents.id, text_hash, passages, type,"
+            " documents.tags, published FROM documents"
             f" JOIN sources ON sources.id = source_id WHERE {meeting})"
             # One that is indexed under another name is found there.
-            " SELECT id FROM met UNION SELECT id FROM documents WHERE text_hash IN"
-            " (SELECT text_hash FROM met WHERE passages = 0)",
+            " SELECT id FROM met UNION SELECT twin.id FROM documents AS twin JOIN met"
+            " ON met.passages = 0 AND met.text_hash = twin.text_hash AND met.type = twin.type"
+            " AND met.tags = twin.tags AND met.published IS twin.published",
             values,
         )
         return np.fromiter((row[0] for row in rows), np.int64)
@@ -640,9 +642,11 @@ def _of_documents(
 ) -> Mask:
     """The passages of some documents; ``adopted`` are those that a segment gives to others."""
     found = np.isin(segment.documents, ids)
-    for first, last, document in adopted:
-        at = np.searchsorted(segment.ids, [first, last + 1])
-        found[slice(*at)] = document in ids
+    if adopted:
+        first, last, owners = np.array([tuple(row) for row in adopted], np.int64).T
+        starts, ends = np.searchsorted(segment.ids, first), np.searchsorted(segment.ids, last + 1)
+        for start, end, wanted in zip(starts, ends, np.isin(owners, ids), strict=True):
+            found[start:end] = wanted
     return np.asarray(found)
 
 
@@ -685,4 +689,7 @@ def fold(text: str) -> str:
 
 
 def _pattern(phrase: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<!\w){re.escape(fold(phrase))}(?!\w)")
+    sought = fold(phrase)  # words end where they end, but for scripts without spaces
+    before = "" if unspaced(sought[:1]) else r"(?<!\w)"
+    after = "" if unspaced(sought[-1:]) else r"(?!\w)"
+    return re.compile(f"{before}{re.escape(sought)}{after}")

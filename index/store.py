@@ -7,6 +7,7 @@ one transaction of the catalog names the segment, changes the rows and advances 
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
@@ -25,6 +26,7 @@ import numpy.typing as npt
 from index.catalog import Catalog
 from index.changes import Changes, Draft
 from index.disk import of_disk
+from index.documents import named_by
 from index.embeddings import EmbeddingStore, Encoder, Half
 from index.errors import KhazriError
 from index.keyword import ANALYZER, Entry
@@ -352,16 +354,39 @@ def _without_twins(
     What this very commit may change or remove does not count as that other one.
     """
     touched = {*ids, *changes.removals, *read_anew(db, changes.read)}
-    seen: set[str] = set()
+    seen: set[tuple[object, ...]] = set()
     kept = []
-    for draft in drafts:
+    for draft, id in zip(drafts, ids, strict=True):
         hash = digest(draft.text.encode())
-        rows = db.execute("SELECT id FROM documents WHERE text_hash = ? AND passages > 0", [hash])
-        if hash in seen or any(row[0] not in touched for row in rows):
+        like = (hash, *_likeness(draft.title, draft.uri, draft))
+        rows = db.execute(
+            "SELECT id, title, uri, type, published, language, tags, passages FROM documents"
+            " WHERE text_hash = ?",
+            [hash],
+        ).fetchall()
+        own = any(row["id"] == id and row["passages"] for row in rows)
+        # One without passages gets them when what has them changes or goes.
+        standing = any(
+            row["id"] not in touched and like == (hash, *_likeness(row["title"], row["uri"], row))
+            for row in rows
+        )
+        if like in seen or (standing and not own):
             draft = replace(draft, spans=(), keys=())
-        seen.add(hash)
+        seen.add(like)
         kept.append(draft)
     return kept
+
+
+def _likeness(title: str, uri: str, one: Draft | sqlite3.Row) -> tuple[object, ...]:
+    """What two documents of one text must share to be one: all that is searched or filtered by.
+
+    Titles that are only the names of files do not count.
+    """
+    if isinstance(one, Draft):
+        rest = (one.type, one.published, one.language, json.dumps(one.tags))
+    else:
+        rest = (one["type"], one["published"], one["language"], one["tags"])
+    return "" if title == named_by(uri) else title, *rest
 
 
 def _entries(drafts: Sequence[Draft], first: int) -> Iterator[Entry]:

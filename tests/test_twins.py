@@ -73,23 +73,42 @@ def test_a_filter_finds_what_is_indexed_under_another_name(
     assert [uri[-9:] for uri in found(engine, filter="source:two")] == ["two/a.txt"]
 
 
-@settings(max_examples=40)
-@given(st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from(["", TEXT, OTHER, "Port."]))))
+def test_one_text_under_two_titles_is_two(store: Store, engine: Engine) -> None:
+    commit(store, drafted("1", "Yes.", title="Can I bring a dog?"))
+    commit(store, drafted("2", "Yes.", title="Is parking free at the harbour?"))
+    assert found(engine, "parking harbour") == ["2"]
+    commit(store, drafted("3", "Yes.", title="Can I bring a dog?"))
+    assert found(engine, "dog") == ["1"]
+
+
+Step = st.lists(
+    st.tuples(st.sampled_from("abcd"), st.sampled_from(["", TEXT, OTHER, "Port."])),
+    max_size=3,
+    unique_by=lambda one: one[0],
+)
+
+
+@settings(max_examples=60)
+@given(st.lists(Step, max_size=8))
 def test_every_text_is_found_once_whatever_comes_and_goes(
-    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str]]
+    tmp_path_factory: pytest.TempPathFactory, steps: list[list[tuple[str, str]]]
 ) -> None:
     home = tmp_path_factory.mktemp("home")
     store = Store(home)
     held: dict[str, str] = {}
-    for name, text in steps:
-        if text:
-            commit(store, drafted(name, text))
-            held[name] = text
-        elif name in held:
-            with store.snapshot() as snapshot:
-                (id,) = [d.id for d in snapshot.documents(limit=9)[1] if d.uri == name]
-            store.apply(Changes(removals=[id]), store.model)
-            del held[name]
+    for step in steps:
+        with store.snapshot() as snapshot:
+            ids = {d.uri: d.id for d in snapshot.documents(limit=9)[1]}
+        stored = [drafted(name, text) for name, text in step if text]
+        gone = [ids[name] for name, text in step if not text and name in held]
+        if stored:
+            commit(store, *stored)
+        if gone:
+            store.apply(Changes(removals=gone), store.model)
+        held |= {draft.uri: draft.text for draft in stored}
+        for name, text in step:
+            if not text:
+                held.pop(name, None)
     with store.snapshot() as snapshot:
         passages = snapshot.fetch(snapshot.selected(snapshot.select(Filter())))
         assert sorted(p.text for p in passages) == sorted(set(held.values()))

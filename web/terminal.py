@@ -88,8 +88,6 @@ OUTCOMES = ("read", "empty", "unsupported", "failed")
 
 def show_kinds(progress: Progress) -> None:
     """A table by format: what was read in this run, and what was not."""
-    if not progress.failed:
-        return
     from index.readers import by_name
 
     rows: dict[str, Counter[str]] = defaultdict(Counter)
@@ -97,6 +95,8 @@ def show_kinds(progress: Progress) -> None:
         rows[type]["read"] += count
     for failed in progress.failed:
         rows[by_name(failed.uri) or _suffix(failed.uri)][_outcome(failed.reason)] += 1
+    if not rows:
+        return
     click.echo(f"\n{'format':12}" + "".join(f"{name:>13}" for name in OUTCOMES), err=True)
     for name, row in sorted(rows.items()):
         cells = "".join(f"{row[outcome] or '–':>13}" for outcome in OUTCOMES)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 from index.errors import Unreadable
@@ -37,19 +37,22 @@ class _Files:
         except Unreadable as error:
             yield Part(path, None, str(error))
             return
-        refused = ""
+        refused = told = ""
         if format.read is not None:
             try:
                 yield Part(path, content(format, data))
+                told = "the rest"
             except Unreadable as error:
                 refused = str(error)
                 yield Part(path, None, refused)
-        for part in self._inner(format, data, path, depth):
+        for part in self._inner(format, data, path, depth, told):
             if not (refused and part.path == path):  # told already
                 yield part
 
-    def _inner(self, format: Format, data: bytes, path: str, depth: int) -> Iterator[Part]:
-        for inner in _unpacked(format, data):
+    def _inner(
+        self, format: Format, data: bytes, path: str, depth: int, rest: str
+    ) -> Iterator[Part]:
+        for inner in _unpacked(format, data, rest):
             at = self._free(path, inner.name) if inner.name else path
             self.unpacked += len(inner.data)
             if inner.reason:
@@ -72,19 +75,19 @@ class _Files:
         return at if count == 1 else self._free(path, f"{name} ({count})")
 
 
-def parts(data: bytes, name: str) -> Iterator[Part]:
+def parts(data: bytes, name: str) -> Generator[Part]:
     """All that a file holds, the file itself first. Raises nothing but a lack of memory."""
     yield from _Files().parts(data, name, "", 0)
 
 
-def _unpacked(format: Format, data: bytes) -> Iterator[Inner]:
+def _unpacked(format: Format, data: bytes, rest: str) -> Iterator[Inner]:
     """The files within a file; where it breaks off, a last one says so.
 
-    That one has no name where nothing was unpacked before it: it speaks of the file as a whole.
+    That one is named ``rest`` where nothing was unpacked before it: with no name it speaks of the
+    file as a whole.
     """
     if format.unpack is None:
         return
-    rest = ""
     try:
         for inner in format.unpack(data):
             yield inner

@@ -13,16 +13,19 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from threading import Lock
+from time import monotonic
 
 from index.readers.inside import Part
 
-SECONDS = 30  # for one text, and one more for each megabyte of the file
+SECONDS = 10  # for one text, and one more for each megabyte of the file
+LONGEST = 600  # seconds for all that is within one file
 MEMORY = 4 << 30  # bytes of address space; libraries and their threads take one of the four
+REST = "the rest"  # what was not reached any more within a file
 SWOLLEN = 1 << 30  # bytes of memory at which the process makes way for a new one
 
 
@@ -38,16 +41,17 @@ class Process:
     def parts(self, data: bytes, name: str) -> Iterator[Part]:
         """All that a file holds. Where it breaks the process, a last part says how."""
         with self._lock:
-            ended = False
+            ended, path = False, ""
             try:
                 pipe = self._started()
                 pipe.send_bytes(name.encode("utf-8", "surrogatepass"))
                 pipe.send_bytes(data)
                 while isinstance(told := pickle.loads(pipe.recv_bytes()), Part):
                     yield told
+                    path = REST
                 ended = bool(told)
             except (EOFError, OSError):
-                yield Part("", None, self._verdict())
+                yield Part(path, None, self._verdict())
             finally:
                 if not ended:  # it has swollen, is gone, or nobody wants the rest
                     self._stop()
@@ -112,18 +116,32 @@ def _serve(pipe: Connection, seconds: float, memory: int) -> None:
     while True:
         name = pipe.recv_bytes().decode("utf-8", "surrogatepass")
         data = pipe.recv_bytes()
-        allowed = seconds + len(data) / 1e6
-        signal.setitimer(signal.ITIMER_REAL, allowed)  # its signal ends even what never returns
+        allowed, path, began = seconds + len(data) / 1e6, "", monotonic()
+        reading = inside.parts(data, name)
         try:
-            for part in inside.parts(data, name):
+            while part := _next(reading, allowed):
                 pipe.send_bytes(pickle.dumps(part))
-                signal.setitimer(signal.ITIMER_REAL, allowed)
+                path = REST
+                if monotonic() - began > LONGEST:
+                    part = Part(path, None, f"too slow: all of it takes over {LONGEST} seconds")
+                    pipe.send_bytes(pickle.dumps(part))
+                    break
         except MemoryError:
-            part = Part("", None, f"too large: reading it takes over {memory >> 30} GB of memory")
+            part = Part(path, None, f"too large: reading it takes over {memory >> 30} GB of memory")
             pipe.send_bytes(pickle.dumps(part))
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            reading.close()
         del data
         pipe.send_bytes(pickle.dumps(not _swollen()))  # whether it can go on
+
+
+def _next(reading: Generator[Part], allowed: float) -> Part | None:
+    """The next part, in no more than ``allowed`` seconds: the signal ends even what hangs."""
+    signal.setitimer(signal.ITIMER_REAL, allowed)
+    part = next(reading, None)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    return part
 
 
 def _swollen() -> bool:

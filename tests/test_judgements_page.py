@@ -97,7 +97,7 @@ def test_filters_are_kept_and_come_back(client: FlaskClient, kept: Path) -> None
     sent = client.post("/questions", data={**hidden, "right": right(found, "Miller")})
     back = parse_qs(urlsplit(sent.headers["Location"]).query)
     assert back == {name: [value] for name, value in chosen.items()} | {"kept": ["1"]}
-    assert json.loads(kept.read_text())["filter"] == "after:2023-01-01"
+    assert json.loads(kept.read_text())["filter"] == 'after:"2023-01-01"'
 
 
 def test_a_second_question_is_added_and_the_first_is_left(client: FlaskClient, kept: Path) -> None:

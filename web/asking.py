@@ -118,16 +118,18 @@ def ask() -> str:
         asked = Asked.model_validate({k: v for k, v in request.args.items() if v.strip()})
     except ValidationError as error:
         invalid(error)
+    with services().home.store.snapshot() as snapshot:
+        counts = snapshot.count()
     chosen = {
         "asked": asked,
+        "counts": counts,
         "types": TYPES if asked.type in {"", *TYPES} else {**TYPES, asked.type: asked.type},
         "modes": MODES,
         "orders": ORDERS,
         "taken": taken(asked.narrowing, type_name, day_in_words, asked.link),
     }
     if not asked.q:
-        with services().home.store.snapshot() as snapshot:
-            return render_template("search.html", counts=snapshot.count(), **chosen)
+        return render_template("search.html", **chosen)
     engine = services().engine
     first = asked.page == 1 and bool(parse(asked.q).text)  # no answer to filters alone
     found = engine.search(

@@ -11,7 +11,7 @@ from typing import Any
 
 from flask import Blueprint, Flask, url_for
 
-from index.values import Document, Passage
+from index.values import SEPARATOR, Document, Passage
 from search.results import Citation
 from web.languages import language_name
 from web.marks import Piece
@@ -112,5 +112,11 @@ def type_name(type: str) -> str:
 
 
 def _name(uri: str) -> str:
-    """The last part of a path or address."""
-    return uri.rstrip("/").rpartition("/")[2] or uri
+    """The last part of a path or address; before that of a file within another, that file's."""
+    outer, _, inner = uri.rpartition(SEPARATOR)
+    within = _last(outer) if outer and not outer.endswith(":") else ""  # as in https://
+    return f"{within} › {_last(inner)}" if within else _last(uri)
+
+
+def _last(path: str) -> str:
+    return path.rstrip("/").rpartition("/")[2] or path

@@ -281,7 +281,9 @@ if (numbers.length) {
     peek.style.left = `${scrollX + Math.max(20, Math.min(place.left, room))}px`;
     peek.style.top = `${scrollY + (below ? place.bottom + 6 : place.top - peek.offsetHeight - 6)}px`;
     const quote = peek.querySelector("mark");
-    if (quote) peek.scrollTop = quote.offsetTop - 40;
+    if (quote && quote.offsetTop + quote.offsetHeight > peek.clientHeight) {
+      peek.scrollTop = quote.offsetTop - 12;
+    }
   };
   for (const number of numbers) {
     number.addEventListener("mouseenter", () => show(number));

@@ -20,13 +20,14 @@ from index.errors import KhazriError
 from index.keyword import field_terms
 from index.languages import ENGLISH, code, unspaced
 from index.postings import Statistics
-from index.rows import digest, load_blocks, seal
+from index.rows import bounds, digest, load_blocks, seal
 from index.segments import Segment
-from index.values import Block, Document, Filter, Hit, Passage
+from index.values import Block, Document, Filter, Hit, Passage, file_of
 from index.vectors import cosines
 
 log = logging.getLogger("khazri.snapshot")
 
+WITHIN = 20  # documents of one file that are told beside each other, at most
 TWINS = 20  # names of one text that are told, at most
 NEAREST = 200  # passages among which those of other documents are looked for
 ORDERS = {  # in which documents can be listed
@@ -424,6 +425,19 @@ class Snapshot:
         """The ids of the documents of this name; there is at most one in a source."""
         rows = self._db.execute("SELECT id FROM documents WHERE uri = ? ORDER BY id", [uri])
         return [row[0] for row in rows]
+
+    def around(self, document: Document) -> list[Document]:
+        """What else came from the same file: the mail of an attachment, its attachments.
+
+        The file itself first, then what is within it by name; at most ``WITHIN`` of it.
+        """
+        file = file_of(document.uri)
+        rows = self._db.execute(
+            f"{_DOCUMENT} WHERE sources.name = ? AND (uri = ? OR (uri > ? AND uri < ?))"
+            " AND documents.id != ? ORDER BY uri LIMIT ?",
+            [document.source, file, *bounds(file), document.id, WITHIN],
+        )
+        return [_document(row) for row in rows]
 
     def similar(self, id: int, start: int, end: int, k: int, floor: float) -> list[Passage]:
         """The passages nearest in meaning to the one at ``text[start:end]`` of a document.

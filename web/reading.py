@@ -78,6 +78,7 @@ def document(id: int) -> str | tuple[str, int] | Reply:
         span = None if place.start is None or place.end is None else (place.start, place.end)
         wanted = terms(parse(asked).text, snapshot.languages) if asked else ()
         changed = snapshot.changed(id)
+        around = snapshot.around(found)
         similar = _similar(snapshot, found, span)
     paragraphs = _paragraphs(found, text, blocks, span, wanted)
     return render_template(
@@ -91,6 +92,7 @@ def document(id: int) -> str | tuple[str, int] | Reply:
         asked=bool(cited.quote) or cited.start >= 0,
         quote=cited.quote,
         changed=changed,
+        around=around,
         q=asked,
         hits=max((part.hit for p in paragraphs for run in p.runs for part in run.parts), default=0),
         numbered=NUMBERED,

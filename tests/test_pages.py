@@ -76,7 +76,26 @@ def test_an_empty_home_says_what_to_do(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
     assert "Add your first documents" in words(see(client_of(home), "/"))
     assert "Nothing is indexed yet" in words(see(client_of(home), "/documents"))
+    asked = words(see(client_of(home), "/", q="otters"))
+    assert "Add your first documents" in asked
+    assert "Keep this question" not in asked
     home.close()
+
+
+@pytest.mark.parametrize(
+    ("uri", "name"),
+    [
+        ("/home/me/letters.zip//1998/cook.md", "letters.zip › cook.md"),
+        ("/home/me/all.tar//in/letters.zip//cook.md", "letters.zip › cook.md"),
+        ("letters.zip//cook.md", "letters.zip › cook.md"),
+        ("/home/me/cook.md", "cook.md"),
+        ("https://example.org/cook/", "cook"),
+        ("https://example.org", "example.org"),
+        ("note", "note"),
+    ],
+)
+def test_the_short_name_of_a_document(samples: FlaskClient, uri: str, name: str) -> None:
+    assert samples.application.jinja_env.filters["short"](uri) == name
 
 
 def test_an_answer_is_quoted_and_each_number_leads_to_its_passage(samples: FlaskClient) -> None:
@@ -317,6 +336,7 @@ def test_indexing_tells_where_documents_come_from(samples: FlaskClient) -> None:
 
 
 # Every page
+
 
 @pytest.mark.parametrize("path", PAGES)
 def test_every_page_is_well_made(samples: FlaskClient, path: str) -> None:

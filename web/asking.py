@@ -227,7 +227,7 @@ class Keeping(Asked):
 
     @model_validator(mode="after")
     def _expects(self) -> Self:
-        if not self.q:
+        if not self.q or not parse(self.q).text:  # filters alone ask nothing
             raise PydanticCustomError("no_question", "There is no question to keep. Ask one first.")
         if self.right is None and not self.answer:
             raise PydanticCustomError(

@@ -25,9 +25,9 @@ from index.progress import Progress as Progress
 from index.progress import Watcher as Watcher
 from index.readers.process import parts
 from index.rows import digest
-from index.snapshot import Source
 from index.sources import File, amending, covering, listed, place, register, retag
 from index.store import NotEmbedded, Store
+from index.stored import Source
 from index.values import file_of, within
 
 BATCH = 1024  # passages, about, that one commit adds

@@ -12,9 +12,9 @@ from typing import BinaryIO
 
 from index.documents import Given, read_jsonl
 from index.errors import KhazriError
-from index.snapshot import Source
 from index.sources import find
 from index.store import Store
+from index.stored import Source
 from index.values import file_of
 
 _HASH = re.compile("[0-9a-f]{64}")

@@ -19,8 +19,8 @@ from index.catalog import Catalog
 from index.changes import Changes, Failed, Move
 from index.documents import Given, given_hash, read_jsonl
 from index.errors import KhazriError
-from index.snapshot import Source
 from index.sources import File, file_hash, files, held_by, out_of_sight, wanted
+from index.stored import Source
 from index.values import file_of
 
 FEW = 10  # documents of a source that may always go at once

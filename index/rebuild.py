@@ -21,8 +21,8 @@ from index.languages import detect
 from index.locks import locked
 from index.rows import Rows
 from index.segments import Files, Segment, build, derive, load_files, open_segment
-from index.snapshot import fetch
 from index.store import Store
+from index.stored import fetch
 from index.values import Passage, embedding_text
 
 log = logging.getLogger("khazri.rebuild")

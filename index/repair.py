@@ -22,8 +22,8 @@ from index.errors import KhazriError
 from index.keyword import Entry
 from index.locks import locked
 from index.segments import Damaged, load_files, open_segment, verify
-from index.snapshot import fetch
 from index.store import Store
+from index.stored import fetch
 from index.values import Passage, embedding_text
 
 log = logging.getLogger("khazri.repair")

@@ -16,8 +16,8 @@ from pathlib import Path, PurePath
 from index.errors import KhazriError
 from index.locks import locked
 from index.rows import Rows, now, seal
-from index.snapshot import Source
 from index.store import Store
+from index.stored import Source
 
 Refuse = Callable[[str, str], None]
 

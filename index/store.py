@@ -33,7 +33,8 @@ from index.keyword import ANALYZER, Entry
 from index.locks import Busy, locked
 from index.rows import Rows, digest, read_anew
 from index.segments import Damaged, Files, Segment, build, load_files, open_segment
-from index.snapshot import Mask, Snapshot, View, fetch, spoken
+from index.snapshot import Mask, Snapshot, View
+from index.stored import fetch, spoken
 
 log = logging.getLogger("khazri.store")
 

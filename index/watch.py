@@ -22,8 +22,8 @@ from index.jobs import Jobs
 from index.locks import Busy, locked
 from index.plan import Plan, Stamp
 from index.progress import Cancelled, Progress, Watcher
-from index.snapshot import Source
 from index.sources import clean_path, covering, listed, wanted
+from index.stored import Source
 
 log = logging.getLogger("khazri.watch")
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from index.snapshot import fold
+from index.folding import fold
 from index.values import Passage
 
 SHINGLE = 12  # characters; so a word more or less counts little in a passage

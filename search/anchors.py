@@ -17,7 +17,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from index.snapshot import fold
+from index.folding import fold
 
 State = Literal["unchanged", "moved", "gone"]
 

@@ -26,7 +26,7 @@ from typing import Any
 
 from index.disk import of_disk
 from index.errors import KhazriError
-from index.snapshot import fold
+from index.folding import fold
 from index.values import Document, Passage
 from search.engine import ask
 

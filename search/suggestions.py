@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from index.folding import fold
 from index.keyword import asked, terms, words
 from index.languages import unspaced
-from index.snapshot import Snapshot, fold
+from index.snapshot import Snapshot
 
 Kind = Literal["words", "title", "heading"]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from conftest import QUESTIONS, SAMPLES
 
+from index.folding import fold
 from index.home import Home
 from index.readers import read
-from index.snapshot import fold
 from search.results import Answer
 
 ANSWERED = [q for q in QUESTIONS if q["document"]]

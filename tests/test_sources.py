@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from index.errors import KhazriError
-from index.snapshot import Source
 from index.sources import clean_path, covering, dump, files, place, register
 from index.store import Store
+from index.stored import Source
 
 
 def source(location: Path, kind: str = "folder") -> Source:

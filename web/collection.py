@@ -8,7 +8,7 @@ from flask import redirect, render_template, request, url_for
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
-from index.snapshot import ORDERS as KNOWN
+from index.stored import ORDERS as KNOWN
 from web.failures import Group, grouped, kind_of
 from web.pages import ID, pages
 from web.problems import MAX_UPLOAD

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from index.snapshot import Failure
+from index.stored import Failure
 
 
 @dataclass(frozen=True, slots=True)

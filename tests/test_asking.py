@@ -35,7 +35,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
             Given("a", TWIN, title="Barges", published="2023-01-05", tags=("canal", "two words")),
             Given("b", TWIN.replace("roads", "paths"), title="Gravel", type="pdf", tags=("canal",)),
             Given("c", TWIN.replace("12", "13"), title="More barges", tags=("Ärger",)),
-            Given("d", TWIN, title="The same barges"),
+            Given("d", TWIN, title="Barges", published="2023-01-05", tags=("canal", "two words")),
             Given("e", "مرحبا بكم في المكتبة العامة", title="المكتبة العامة"),
             Given("f", "東京都は日本の首都です。", title="東京都"),
         ]

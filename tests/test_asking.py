@@ -192,3 +192,15 @@ def test_there_is_a_way_out_of_nothing(client: FlaskClient, tmp_path: Path) -> N
     assert "mentions “zzzz”" in page.text_content()
     (link,) = page.xpath("//section[@aria-labelledby='passages']//a/@href")
     assert "tag" not in link
+
+
+def test_who_looks_for_words_is_not_told_that_there_is_no_answer(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = client.application.extensions["khazri"].engine
+    monkeypatch.setattr(engine, "threshold", 1.0)  # nothing is sure enough then
+    words = see(client, q="barges gravel")
+    assert not words.xpath("//section[contains(@class,'answer')]")
+    assert words.xpath("//h2[@id='passages']")[0].text == "Passages"
+    for query in ("zeppelin", "Where are the barges?"):
+        assert see(client, q=query).xpath("//section[contains(@class,'none')]")

@@ -16,8 +16,9 @@ from werkzeug.wrappers import Response
 from index.keyword import words
 from index.values import Document, Passage
 from search.alike import alike
+from search.engine import DEPTH
 from search.judgements import Judgement, append
-from search.question import parse
+from search.question import asks, parse
 from search.results import Citation, Mode, Order, Result, Why
 from search.spelling import Spelling, spelling
 from web.copying import Copied, copied
@@ -144,10 +145,18 @@ def ask() -> str:
     )
     answer = engine.answer(asked.q, filter=asked.filter) if first else None
     spelt = _spelling(asked.q)
+    # Who only looks for words has asked nothing that could stay unanswered.
+    missed = bool(
+        answer
+        and not answer.answered
+        and (asks(parse(asked.q).text) or spelt.unknown or not found.results)
+    )
     return render_template(
         "search.html",
         found=found,
         answer=answer,
+        missed=missed,
+        nearest=found.mode == "hybrid" and found.total > DEPTH,
         quotes={c.number: _quoted(c) for c in answer.citations} if answer else {},
         unknown=spelt.unknown,
         meant=spelt.corrected(asked.q),

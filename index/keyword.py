@@ -39,6 +39,7 @@ _WORD = re.compile(
     rf"\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?(?!\w)|{_LETTERS}(?:[.'’]{_LETTERS})*"
     rf"|[{UNSPACED}](?:[{UNSPACED}]|[{MARKS}])*"
 )
+_UNSPACED_FROM = "\u0e00"  # most letters are below it, and need no closer look
 _MARKS = dict.fromkeys(range(0x300, 0x370))
 _UNWRITTEN = dict.fromkeys((0x640, 0x200C, 0x200D, *range(0x64B, 0x653)))  # Arabic's, and joiners
 _NUMBERS = "two three four five six seven eight nine ten eleven twelve".split()
@@ -66,7 +67,7 @@ def words(text: str, language: str | None = None) -> Iterator[Word]:
     spoken = code(language)
     for match in _WORD.finditer(text):
         start, end = match.span()
-        if unspaced(match.group()):
+        if text[start] >= _UNSPACED_FROM and unspaced(match.group()):
             for at in range(start, max(end - 1, start + 1)):
                 pair = text[at : min(at + 2, end)]
                 yield Word(at, at + len(pair), unicodedata.normalize("NFKC", pair).lower(), False)

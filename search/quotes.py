@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 
@@ -93,7 +94,7 @@ def _sentences(passage: Passage) -> list[tuple[int, int]]:
         (start, end)
         for start, end in every
         if " ".join(passage.text[start:end].split()) not in above
-        and sum(1 for _ in words(passage.text[start:end])) >= SHORTEST
+        and sum(1 for _ in islice(words(passage.text[start:end]), SHORTEST)) == SHORTEST
     ] or every
 
 

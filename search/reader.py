@@ -30,7 +30,7 @@ LONGEST = 320  # tokens of a question and a passage: what fits the default encod
 SPAN = 40  # tokens of an answer
 ABOVE = 100  # characters of a title, and of a heading, that are read with a passage
 UNREAD = -50.0  # log-odds of a passage in which there is nothing to read
-BATCH = 3  # passages at a time: more are padded more, and no faster for it
+BATCH = 5  # passages at a time: measured quickest for those that are read by default
 
 Logits = npt.NDArray[np.float32]
 

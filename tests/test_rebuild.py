@@ -12,8 +12,11 @@ from conftest import CheapEncoder, quiet
 from index import catalog, rebuild, store
 from index.embeddings import Half, text_key
 from index.errors import KhazriError
+from index.home import Home
 from index.indexer import Indexer
+from index.keyword import terms
 from index.progress import Cancelled
+from index.rows import seal
 from index.store import Store
 from index.values import Filter, embedding_text
 from search.engine import Engine
@@ -178,3 +181,24 @@ def test_an_upgrade_that_fails_changes_nothing(
 def test_keys_do_not_depend_on_the_model() -> None:
     """The key of a passage is that of its text, so that a change of model finds it."""
     assert text_key("a") == text_key("a") != text_key("b")
+
+
+def test_a_home_of_before_is_told_its_languages(tmp_path: Path) -> None:
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "a.txt").write_text(
+        "Die Häuser am Hafen wurden im vorigen Jahrhundert für die Arbeiter der Werft gebaut."
+    )
+    home = Home(tmp_path / "home")
+    home.index([tmp_path / "files"], quiet)
+    with home.store.catalog.write() as db:
+        db.execute("UPDATE documents SET language = NULL")
+        db.execute("UPDATE documents SET seal = ?", [seal(db, 1)])
+        db.execute("UPDATE state SET analyzer = 'english-4'")
+    assert home.outgrown
+    home.renew(quiet)
+    assert not home.outgrown
+    with home.store.snapshot() as snapshot:
+        assert snapshot.languages == ("de",)
+        assert snapshot.keyword(terms("Haus", snapshot.languages), None)[1] == 1
+        assert snapshot.fetch([1])[0].document.language == "de"
+    home.close()

@@ -173,7 +173,7 @@ def test_a_file_is_dropped_on_the_page(service: str, browser: Chrome) -> None:
     name, text = "swans <b>&.txt", "Mute swans nest on the Mill Pond, 31 pairs this year."
     assert browser.execute_script(DROP, name, text)  # the place to drop it is shown
     WebDriverWait(browser, 10).until(lambda b: texts(b, "#outcomes a") == [name])
-    WebDriverWait(browser, 10).until(lambda b: "swans" in texts(b, "tbody tr")[0])
+    WebDriverWait(browser, 10).until(lambda b: "swans" in "".join(texts(b, "tbody tr")[:1]))
     browser.get(f"{service}/?q=How+many+pairs+of+mute+swans+nest%3F")
     assert "31" in one(browser, ".answer blockquote").text
 
@@ -181,10 +181,17 @@ def test_a_file_is_dropped_on_the_page(service: str, browser: Chrome) -> None:
 def test_a_job_is_stopped(service: str, browser: Chrome) -> None:
     browser.get(f"{service}/jobs")
     one(browser, "#jobs form button").click()
-    stop = one(browser, "#jobs form[action*='/cancel'] button")
-    browser.execute_script("arguments[0].click()", stop)  # before it is written anew
+    # Found and clicked at once: the part of the page is written anew each second.
+    script = """
+        const stop = document.querySelector("#jobs form[action*='/cancel'] button");
+        stop?.click();
+        return Boolean(stop);
+    """
+    WebDriverWait(browser, 10, 0.05).until(lambda b: b.execute_script(script))
     WebDriverWait(browser, 30).until(lambda b: "stopped" in texts(b, "#jobs td.ended"))
-    assert one(browser, "#jobs form button").text == "Read all folders again"
+    WebDriverWait(browser, 10).until(
+        lambda b: "Read all folders again" in texts(b, "#jobs form button")
+    )
 
 
 # Every page

@@ -85,7 +85,8 @@ class Rows:
     def store(self, draft: Draft, document_id: int, first: int) -> None:
         """Store a document under its id, in place of an older one; its passages count up."""
         text = draft.text.encode()
-        self._drop_passages(document_id, unless=digest(text))
+        stays = (digest(text), draft.title, draft.type, draft.published, draft.language)
+        self._drop_passages(document_id, unless=stays)
         time = now()
         self._db.execute(
             "INSERT INTO documents (id, source_id, uri, title, type, published, language, tags,"
@@ -202,23 +203,28 @@ class Rows:
             self.fail(failed)
         self.clear(changes.cleared)
 
-    def _drop_passages(self, document_id: int, unless: str = "") -> None:
+    def _drop_passages(self, document_id: int, unless: tuple[str | None, ...] = ()) -> None:
         """Drop the passages of a document, or give them to one that holds the same text.
 
-        They are dropped all the same where the document stays as it is, with the hash ``unless``.
+        They are dropped all the same where the document stays what it is searched by: ``unless``
+        is its text's hash, title, type, date and language from now on.
         """
         row = self._db.execute(
-            "SELECT text_hash, title, passages FROM documents WHERE id = ?", [document_id]
+            "SELECT text_hash, title, type, published, language, passages FROM documents"
+            " WHERE id = ?",
+            [document_id],
         ).fetchone()
-        if row is not None and row["passages"] and row["text_hash"] != unless:
+        if row is not None and row["passages"] and tuple(row)[:5] != unless:
             twins = self._db.execute(
                 "SELECT id, title, passages FROM documents WHERE text_hash = ? AND id != ?"
                 " ORDER BY title != ?, id",
                 [row["text_hash"], document_id, row["title"]],
             ).fetchall()
             heir = next((twin for twin in twins if not twin["passages"]), None)
-            served = any(twin["passages"] for twin in twins)  # they may be those of another title
-            if heir is not None and (heir["title"] == row["title"] or not served):
+            # Indexed already under the same title, or for an heir of another title: enough.
+            served = {twin["title"] for twin in twins if twin["passages"]}
+            alike = heir is not None and heir["title"] == row["title"]
+            if heir is not None and (row["title"] not in served if alike else not served):
                 self._adopt(document_id, int(heir["id"]))
                 return
         self._db.execute(

@@ -121,7 +121,7 @@ class Snapshot(Stored):
             # One that is indexed under another name is found there.
             " SELECT id FROM met UNION SELECT twin.id FROM documents AS twin JOIN met"
             " ON met.passages = 0 AND met.text_hash = twin.text_hash AND met.type = twin.type"
-            " AND met.tags = twin.tags AND met.published IS twin.published",
+            " AND met.published IS twin.published",
             values,
         )
         return np.fromiter((row[0] for row in rows), np.int64)

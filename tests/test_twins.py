@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from conftest import commit, drafted, quiet
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from index.changes import Changes
@@ -81,6 +81,14 @@ def test_one_text_under_two_titles_is_two(store: Store, engine: Engine) -> None:
     assert found(engine, "dog") == ["1"]
 
 
+def test_a_title_stays_searchable_when_its_twin_gets_another(store: Store, engine: Engine) -> None:
+    for uri in ("1", "2"):
+        commit(store, drafted(uri, "Yes.", title="Can I bring a dog?"))
+    commit(store, drafted("1", "Yes.", title="Is parking free at the harbour?"))
+    assert found(engine, "dog") == ["2"]
+    assert found(engine, "parking") == ["1"]
+
+
 Step = st.lists(
     st.tuples(st.sampled_from("abcd"), st.sampled_from(["", TEXT, OTHER, "Port."])),
     max_size=3,
@@ -90,6 +98,7 @@ Step = st.lists(
 
 @settings(max_examples=60)
 @given(st.lists(Step, max_size=8))
+@example([[("c", TEXT)], [("a", TEXT), ("b", TEXT), ("c", OTHER)]])
 def test_every_text_is_found_once_whatever_comes_and_goes(
     tmp_path_factory: pytest.TempPathFactory, steps: list[list[tuple[str, str]]]
 ) -> None:

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from browser import DESK, opened, scheme, screen
 from hypothesis import settings
+from selenium.webdriver import Chrome
 
 import search.reader
 from index import embeddings
@@ -205,3 +207,23 @@ def commit(store: Store, *drafts: Draft, encoder: CheapEncoder | None = None) ->
     with store.catalog.write() as db:
         register(db, "api", "api", "api")
     return store.apply(Changes(drafts), encoder.identity)
+
+
+# --- Browsers --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def one_browser(service: str) -> Iterator[Chrome]:
+    """The browser of all tests of a module that need no profile of their own."""
+    with opened() as browser:
+        yield browser
+
+
+@pytest.fixture
+def browser(one_browser: Chrome) -> Iterator[Chrome]:
+    """A browser at a desk, in light. Nothing that it is shown is refused or missing."""
+    screen(one_browser, DESK)
+    scheme(one_browser, "light")
+    yield one_browser
+    said = [entry["message"] for entry in one_browser.get_log("browser")]
+    assert [each for each in said if "/nowhere" not in each] == []

@@ -54,23 +54,6 @@ def service(tmp_path_factory: pytest.TempPathFactory, one_model: None) -> Iterat
 
 
 @pytest.fixture(scope="module")
-def one_browser(service: str) -> Iterator[Chrome]:
-    """The browser of all tests that need no profile of their own."""
-    with opened() as browser:
-        yield browser
-
-
-@pytest.fixture
-def browser(one_browser: Chrome) -> Iterator[Chrome]:
-    """A browser at a desk, in light. Nothing that it is shown is refused or missing."""
-    screen(one_browser, DESK)
-    scheme(one_browser, "light")
-    yield one_browser
-    said = [entry["message"] for entry in one_browser.get_log("browser")]
-    assert [each for each in said if "/nowhere" not in each] == []
-
-
-@pytest.fixture(scope="module")
 def plain_browser(service: str) -> Iterator[Chrome]:
     """A browser that runs no scripts, on a phone; its profile is fresh."""
     with opened(scripts=False) as browser:
@@ -231,7 +214,11 @@ def removes(browser: Chrome) -> None:
 
 def test_indexing_is_followed_live(service: str, browser: Chrome) -> None:
     browser.get(f"{service}/jobs")
+    browser.execute_script("window.before = true")
     one(browser, "#jobs form button").click()
+    WebDriverWait(browser, 10, 0.02).until(  # the page that the button leads to
+        lambda b: b.execute_script("return !window.before && document.readyState == 'complete'")
+    )
     browser.execute_script("window.same = true")
     # Read at once: an element may be written anew between being found and being read.
     WebDriverWait(browser, 30).until(lambda b: "unchanged" in "".join(texts(b, "#jobs")))

@@ -39,22 +39,6 @@ def service(tmp_path_factory: pytest.TempPathFactory, one_model: None) -> Iterat
         yield address
 
 
-@pytest.fixture(scope="module")
-def one_browser(service: str) -> Iterator[Chrome]:
-    """The browser of all tests that need no profile of their own."""
-    with opened() as browser:
-        yield browser
-
-
-@pytest.fixture
-def browser(one_browser: Chrome) -> Iterator[Chrome]:
-    """A browser at a desk, in light. Nothing that it is shown is refused or missing."""
-    screen(one_browser, DESK)
-    scheme(one_browser, "light")
-    yield one_browser
-    assert [entry["message"] for entry in one_browser.get_log("browser")] == []
-
-
 def waits(browser: Chrome, css: str) -> None:
     """Wait until something that ``css`` names is there."""
     WebDriverWait(browser, 10, 0.05).until(lambda b: texts(b, css))

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import click
 
@@ -34,7 +34,14 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print what the J
 narrow = click.option("--filter", default="", help="For example: 'type:pdf after:2024'.")
 
 
-class Place(click.Path):
+class Chosen(NamedTuple):
+    """Which home a command is about, and the settings that it was given."""
+
+    home: Path
+    given: tuple[str, ...]
+
+
+class Named(click.Path):
     """A path. An empty one is a slip, and not the folder that one stands in."""
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
@@ -68,11 +75,18 @@ class Door(click.Group):
     type=click.Path(path_type=Path),
     help="The folder where everything lives (or KHAZRI_HOME).",
 )
+@click.option(
+    "--set",
+    "given",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A setting, before those of the environment and of khazri.toml. May be repeated.",
+)
 @click.version_option(package_name="khazri")
 @click.pass_context
-def main(ctx: click.Context, home: Path) -> None:
+def main(ctx: click.Context, home: Path, given: tuple[str, ...]) -> None:
     """Ask questions of your own documents and get exact, verified quotes."""
-    ctx.obj = home
+    ctx.obj = Chosen(home, given)
 
 
 @contextmanager
@@ -80,7 +94,7 @@ def opened(ctx: click.Context) -> Iterator[Home]:
     """The home that the command names."""
     from index.home import Home
 
-    home = Home(ctx.obj)
+    home = Home(ctx.obj.home, given=ctx.obj.given)
     try:
         yield home
     finally:
@@ -113,7 +127,7 @@ def engine(ctx: click.Context) -> Iterator[Engine]:
 
 
 @main.command()
-@click.argument("paths", nargs=-1, type=Place(path_type=Path))
+@click.argument("paths", nargs=-1, type=Named(path_type=Path))
 @click.option("--jsonl", is_flag=True, help="PATHS hold one JSON document a line.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option(
@@ -215,7 +229,7 @@ def search(
 
 
 @main.command("eval")
-@click.argument("questions", type=Place(path_type=Path))
+@click.argument("questions", type=Named(path_type=Path))
 @click.option(
     "--against",
     multiple=True,
@@ -464,15 +478,17 @@ def serve(ctx: click.Context, host: str | None, port: int | None, watch: bool) -
         app = create_app(home, engine_over(home))
         if home.outgrown:  # what an older Khazri made is renewed beside the serving
             home.jobs.submit("reindex")
-        with watcher(home.path) if watch else nullcontext(), patrol(home):
+        with watcher(home) if watch else nullcontext(), patrol(home):
             run(app, host or settings.host, settings.port if port is None else port)
 
 
 @contextmanager
-def watcher(home: Path) -> Iterator[None]:
+def watcher(home: Home) -> Iterator[None]:
     """A process beside the server that watches, at low priority, and ends with it."""
-    command = [sys.executable, "-m", "khazri", "--home", str(home), "watch", "--until-eof"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL):
+    from web.worker import command
+
+    words = command(home, "watch", "--until-eof")
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL):
         yield  # leaving closes its standard input, and waits
 
 
@@ -536,7 +552,7 @@ def restore(ctx: click.Context, file: Path) -> None:
     """Make the home what it was when FILE was written, also while it is served."""
     from index.backup import restore
 
-    generation = restore(file, ctx.obj.expanduser().absolute())
+    generation = restore(file, ctx.obj.home.expanduser().absolute())
     click.echo(f"Restored {file} (generation {generation}).", err=True)
 
 

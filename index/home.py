@@ -25,14 +25,16 @@ log = logging.getLogger("khazri.home")
 class Home:
     """An opened home folder: its settings, store, encoder, indexer and jobs."""
 
-    def __init__(self, path: Path, model: str = "") -> None:
-        """Open a home, or make an empty one. ``model`` goes before that of its settings.
+    def __init__(self, path: Path, model: str = "", given: Sequence[str] = ()) -> None:
+        """Open a home, or make an empty one.
 
-        Raises ``KhazriError``.
+        ``given`` are settings as ``name=value``, and ``model`` is a model, that go before those of
+        the environment and the home. Raises ``KhazriError``.
         """
         self.path = path.expanduser().absolute()
         _make(self.path)
-        self.settings = load(self.path / "khazri.toml")
+        self.given = tuple(given)
+        self.settings = load(self.path / "khazri.toml", os.environ, given)
         self.store = Store(self.path)
         self.wanted = Encoder(model or self.settings.model)
         recorded = self.store.model.rpartition("@")[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from index.errors import KhazriError
-from index.settings import Settings, parse
+from index.settings import Settings, parse, typed
 from search.evaluation import FIGURES, Outcome
 from search.figures import Numbers
 
@@ -69,8 +68,5 @@ def changed(settings: Settings, given: Sequence[str]) -> Settings:
                 f"'{one}' changes no setting of search. Write name=value, with one of these"
                 f" names: {', '.join(CHOSEN)}."
             )
-        try:
-            (values[name],) = tomllib.loads(f"{name} = {value}").values()
-        except ValueError:
-            values[name] = value  # a text without its quotes, or what parse refuses
+        values[name] = typed(name, value)
     return parse(values, "--against")

@@ -48,7 +48,7 @@ DOCUMENTS = (
 
 def client_of(home: Home, worker: Worker | None = None) -> FlaskClient:
     """A client of the app over a home; its jobs wait unless a worker is given."""
-    idle = Worker(home.path, [sys.executable, "-c", ""])
+    idle = Worker([sys.executable, "-c", ""])
     app = create_app(home, engine_over(home), worker or idle)
     return app.test_client()
 

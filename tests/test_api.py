@@ -23,7 +23,7 @@ from werkzeug.test import TestResponse
 from index.embeddings import Encoder
 from index.home import Home
 from search.engine import Engine
-from web.worker import NICENESS, Worker
+from web.worker import NICENESS, Worker, command
 
 API = "/api/v1"
 COST = "What did it cost to build the Harbour Line?"
@@ -410,7 +410,7 @@ def test_a_job_is_done_in_the_background(home: Home, tmp_path: Path) -> None:
     (folder / "old.txt").write_text("The lighthouse was built in 1874.")
     home.indexer.index([folder], lambda progress: None)
     (folder / "new.txt").write_text("The lighthouse keeper was called Agda.")
-    worker = Worker(home.path)
+    worker = Worker(command(home, "work"))
     client = client_of(home, worker)
     try:
         id = (client.post(f"{API}/reindex").json or {})["id"]
@@ -443,7 +443,7 @@ def test_one_worker_at_a_time_and_another_after_it(tmp_path: Path) -> None:
         "print('in', os.getpriority(os.PRIO_PROCESS, 0), file=out, flush=True); time.sleep(0.3);"
         "print('out', file=out, flush=True)"
     )
-    worker = Worker(tmp_path, [sys.executable, "-c", script, str(log)])
+    worker = Worker([sys.executable, "-c", script, str(log)])
     worker.wake()
     wait_until(lambda: log.exists() and "in" in log.read_text())
     for _ in range(5):  # while it is under way: one more will do for all
@@ -455,7 +455,7 @@ def test_one_worker_at_a_time_and_another_after_it(tmp_path: Path) -> None:
 
 
 def test_closing_stops_the_process(tmp_path: Path) -> None:
-    worker = Worker(tmp_path, [sys.executable, "-c", "import time; time.sleep(60)"])
+    worker = Worker([sys.executable, "-c", "import time; time.sleep(60)"])
     worker.wake()
     started = time.monotonic()
     worker.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
+from dataclasses import Field, asdict, fields
 from pathlib import Path
 
 import pytest
@@ -95,6 +95,40 @@ def test_a_home_with_wrong_settings_is_not_opened(tmp_path: Path) -> None:
     assert {one.name for one in tmp_path.iterdir()} == {"khazri.toml"}
 
 
-def test_settings_are_flat_and_few() -> None:
-    """So that an environment variable can stand for each of them."""
-    assert all(isinstance(one.default, str | int | float) for one in fields(Settings))
+def test_what_is_given_goes_before_the_environment_and_that_before_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "khazri.toml"
+    path.write_text('port = 8001\nhost = "::1"\nread = 3\n')
+    environment = {"KHAZRI_PORT": "8002", "KHAZRI_HOST": "0.0.0.0", "KHAZRI_DATA": "elsewhere"}
+    chosen = load(path, environment, ["port=8003"])
+    assert (chosen.port, chosen.host, chosen.read) == (8003, "0.0.0.0", 3)
+
+
+@pytest.mark.parametrize("one", fields(Settings), ids=lambda one: one.name)
+def test_each_setting_can_come_as_text(tmp_path: Path, one: Field[object]) -> None:
+    texts = one.default if isinstance(one.default, tuple) else (one.default,)
+    text = ",".join(str(value).lower() if value is False else str(value) for value in texts)
+    variable = f"KHAZRI_{one.name.upper()}"
+    assert load(tmp_path / "none", {variable: text}) == Settings()
+    assert load(tmp_path / "none", given=[f"{one.name}={text}"]) == Settings()
+
+
+def test_a_list_comes_with_commas_or_as_toml_has_it(tmp_path: Path) -> None:
+    for text in ("a.example, b.example", '["a.example", "b.example"]'):
+        assert load(tmp_path / "none", {"KHAZRI_NAMES": text}).names == ("a.example", "b.example")
+
+
+@pytest.mark.parametrize(
+    ("environment", "given", "said"),
+    [
+        ({"KHAZRI_PORT": "high"}, [], "KHAZRI_PORT: 'port' must be a whole number"),
+        ({}, ["port=high"], "--set: 'port' must be a whole number"),
+        ({}, ["prot=1"], "--set: there is no setting 'prot'. Did you mean 'port'"),
+        ({}, ["port"], "--set port: write a name and a value"),
+        ({"KHAZRI_LOG_QUESTIONS": "maybe"}, [], "'log_questions' must be true or false"),
+    ],
+)
+def test_what_is_wrong_says_where_it_came_from(
+    tmp_path: Path, environment: dict[str, str], given: list[str], said: str
+) -> None:
+    with pytest.raises(KhazriError, match=said):
+        load(tmp_path / "none", environment, given)

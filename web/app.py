@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import ipaddress
 import logging
 import signal
 import socket
@@ -11,26 +10,23 @@ import sys
 import threading
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
-from urllib.parse import urlsplit
 
-from flask import Flask, Response, current_app, request
+from flask import Flask, Response, request
 from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 from waitress import create_server
-from werkzeug.exceptions import Forbidden
 
 from index.errors import KhazriError
 from index.home import Home
 from search.engine import Engine
-from web import api, pages, problems
+from web import access, api, pages, problems
 from web.schemas import Problem
 from web.services import Services, start_clock
-from web.worker import Worker
+from web.worker import Worker, command
 
 log = logging.getLogger("khazri.web")
 
 THREADS = 8
-_SAFE = ("GET", "HEAD", "OPTIONS")
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; img-src 'self' data:; base-uri 'none'; object-src 'none';"
@@ -57,10 +53,9 @@ def create_app(home: Home, engine: Engine, worker: Worker | None = None) -> Open
         validation_error_callback=problems.invalid,
     )
     app.config.update(MAX_CONTENT_LENGTH=problems.MAX_UPLOAD << 20, LOOPBACK_ONLY=True)
-    app.extensions["khazri"] = Services(home, engine, worker or Worker(home.path))
+    app.extensions["khazri"] = Services(home, engine, worker or Worker(command(home, "work")))
     app.before_request(start_clock)
-    app.before_request(_own_name)
-    app.before_request(_same_site)
+    access.register(app)
     app.after_request(_protected)
     problems.register(app)
     api.register(app)
@@ -97,7 +92,7 @@ def serve(app: Flask, host: str, port: int, listening: Callable[[str], None] = a
         services.home.encoder.load()
         if services.engine.reader:
             services.engine.reader.load()
-        app.config["LOOPBACK_ONLY"] = _loopback(host)
+        app.config["LOOPBACK_ONLY"] = access.loopback(host)
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         if any(job.status in ("queued", "running") for job in services.home.jobs.list()):
@@ -118,30 +113,6 @@ def _unavailable(error: OSError, host: str, port: int) -> KhazriError:
             f" another port: --port {port + 1}"
         )
     return KhazriError(f"{host} port {port} can't be served: {error.strerror or error}.")
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _own_name() -> None:
-    """Refuse names that a foreign site may have pointed at this machine (DNS rebinding)."""
-    name = urlsplit(f"//{request.host}").hostname or ""
-    if current_app.config["LOOPBACK_ONLY"] and not _loopback(name):
-        raise Forbidden("This address is not one that Khazri was started to serve.")
-
-
-def _same_site() -> None:
-    """Refuse a change that another site's page asks for in the name of who visits it."""
-    if request.method in _SAFE:
-        return
-    origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
-    foreign = origin is not None and urlsplit(origin).netloc != request.host
-    if foreign or site not in (None, "same-origin", "none"):
-        raise Forbidden("Another site may not change this collection. Use Khazri's own pages.")
 
 
 def _protected(response: Response) -> Response:

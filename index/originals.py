@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
 import stat
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
+from index.disk import open_within
 from index.documents import Given, read_jsonl
 from index.errors import KhazriError
 from index.sources import find
@@ -22,19 +24,25 @@ _HASH = re.compile("[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """A file: its name for people, where it lies, and the SHA-256 that it had when it was read."""
+    """A file: its name for people, where it lies, and the SHA-256 that it had when it was read.
+
+    ``folder`` is where its source begins.
+    """
 
     name: str
+    folder: Path
     path: Path
     content_hash: str
 
-    def open(self) -> BinaryIO:
+    def open(self) -> BufferedReader:
         """Open the file, from its beginning. Raises ``KhazriError`` where it is another one now."""
         try:
-            if not self.path.is_file():
-                raise KhazriError(f"{self.name} is not where it was read. Read its folder again.")
-            file = self.path.open("rb")
+            file = open_within(self.folder, self.path)
         except OSError as error:
+            if error.errno == errno.ENOENT:
+                raise KhazriError(
+                    f"{self.name} is not where it was read. Read its folder again."
+                ) from None
             raise KhazriError(f"{self.name} can't be read: {error.strerror}.") from error
         if hashlib.file_digest(file, "sha256").hexdigest() == self.content_hash:
             file.seek(0)
@@ -62,11 +70,11 @@ def original(store: Store, document_id: int) -> Original | None:
     """
     with store.catalog.read() as db:
         row = db.execute(
-            "SELECT kind, uri, content_hash, size FROM documents"
+            "SELECT kind, location, uri, content_hash, size FROM documents"
             " JOIN sources ON sources.id = source_id WHERE documents.id = ?",
             [document_id],
         ).fetchone()
-    if row is None or (found := _placed(store, *row[:3])) is None:
+    if row is None or (found := _placed(store, *row[:4])) is None:
         return None
     return found if _size(found.path) == row["size"] else None
 
@@ -84,17 +92,16 @@ def removal(store: Store, source: str, uri: str) -> Removal | None:
 
 def restorable(store: Store, removed: Removal) -> bool:
     """Whether there is something to bring a removed document back from."""
-    kind = removed.source.kind
-    if kind == "jsonl":
+    if removed.source.kind == "jsonl":
         return os.path.isfile(removed.source.location)
-    found = _placed(store, kind, removed.uri, removed.content_hash)
+    found = kept_file(store, removed)
     return found is not None and _size(found.path) is not None
 
 
-def kept_file(store: Store, removed: Removal) -> Path | None:
+def kept_file(store: Store, removed: Removal) -> Original | None:
     """Where the file of a removed document should lie, if it came from one."""
-    found = _placed(store, removed.source.kind, removed.uri, removed.content_hash)
-    return found.path if found else None
+    source = removed.source
+    return _placed(store, source.kind, source.location, removed.uri, removed.content_hash)
 
 
 def given_again(removed: Removal) -> Given | None:
@@ -103,13 +110,15 @@ def given_again(removed: Removal) -> Given | None:
     return next((one for one in found if one.uri == removed.uri), None)
 
 
-def _placed(store: Store, kind: str, uri: str, content_hash: str) -> Original | None:
+def _placed(store: Store, kind: str, location: str, uri: str, content_hash: str) -> Original | None:
     file = file_of(uri)
     name = file.rpartition("/")[2]
     if kind == "uploads" and _HASH.fullmatch(content_hash):
-        return Original(name, store.home / "uploads" / content_hash, content_hash)
+        folder = store.home / "uploads"
+        return Original(name, folder, folder / content_hash, content_hash)
     if kind in ("folder", "file"):
-        return Original(name, Path(file), content_hash)
+        folder = Path(location) if kind == "folder" else Path(location).parent
+        return Original(name, folder, Path(file), content_hash)
     return None
 
 

@@ -11,8 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatch
+from io import BufferedReader
 from pathlib import Path, PurePath
 
+from index.disk import open_within
 from index.errors import KhazriError
 from index.locks import locked
 from index.rows import Rows, now, seal
@@ -27,13 +29,21 @@ WAIT = 10  # seconds that a change of the sources waits for an indexing run
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file as it was found: its times are in nanoseconds, its size in bytes."""
+    """A file as it was found: its times are in nanoseconds, its size in bytes.
+
+    ``folder`` is where its source begins.
+    """
 
     path: Path
+    folder: Path
     uri: str
     size: int
     mtime_ns: int
     ctime_ns: int = 0
+
+    def open(self) -> BufferedReader:
+        """Open it, unless a link has taken its place. Raises ``OSError``."""
+        return open_within(self.folder, self.path)
 
 
 # Their rows
@@ -47,7 +57,10 @@ def place(path: Path, kind: str = "") -> tuple[str, str]:
     try:
         location = path.expanduser().resolve(strict=True)
         found = "folder" if location.is_dir() else "file"
-        os.listdir(location) if found == "folder" else location.open("rb").close()
+        if found == "folder":
+            os.listdir(location)
+        else:
+            open_within(location.parent, location).close()
     except FileNotFoundError:
         raise KhazriError(f"{path} does not exist. Check the path.") from None
     except PermissionError:
@@ -254,7 +267,8 @@ def files(source: Source, refuse: Refuse, elsewhere: Collection[str] = ()) -> It
     sources of their own, are passed over. The kind of a file is told later, by its content.
     """
     if source.kind == "file":
-        found = _file(Path(source.location), refuse)
+        path = Path(source.location)
+        found = _file(path, path.parent, refuse)
         if found:
             yield found
     else:
@@ -284,27 +298,27 @@ def _walk(
                 yield from _walk(path, f"{relative}/", source, refuse, elsewhere)
         elif entry.is_file(follow_symlinks=False):
             if _admitted(relative, source):
-                found = _file(Path(entry.path), refuse)
+                found = _file(Path(entry.path), Path(source.location), refuse)
                 if found:
                     yield found
 
 
-def _file(path: Path, refuse: Refuse) -> File | None:
+def _file(path: Path, folder: Path, refuse: Refuse) -> File | None:
     uri = clean_path(str(path))
     try:
-        stat = path.stat()
+        stat = path.stat(follow_symlinks=False)
     except FileNotFoundError:
         return None
     except OSError as error:
         refuse(uri, f"can't be read: {error.strerror}")
         return None
-    return File(path, uri, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+    return File(path, folder, uri, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
 
 
 def file_hash(file: File) -> str:
     """The SHA-256 of a file's content, or nothing where it can't be read."""
     try:
-        with file.path.open("rb") as data:
+        with file.open() as data:
             return hashlib.file_digest(data, "sha256").hexdigest()
     except OSError:
         return ""

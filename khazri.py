@@ -90,11 +90,11 @@ def main(ctx: click.Context, home: Path, given: tuple[str, ...]) -> None:
 
 
 @contextmanager
-def opened(ctx: click.Context) -> Iterator[Home]:
-    """The home that the command names."""
+def opened(ctx: click.Context, *given: str) -> Iterator[Home]:
+    """The home that the command names; settings ``given`` here go before all others."""
     from index.home import Home
 
-    home = Home(ctx.obj.home, given=ctx.obj.given)
+    home = Home(ctx.obj.home, given=(*ctx.obj.given, *given))
     try:
         yield home
     finally:
@@ -467,14 +467,19 @@ def watch(ctx: click.Context, until_eof: bool) -> None:
     "--port", type=click.IntRange(0, 65535), help="By default 8000, or 'port' of khazri.toml."
 )
 @click.option("--watch", is_flag=True, help="Also follow the sources, like 'khazri watch'.")
+@click.option("--no-auth", is_flag=True, help="Ask nobody for a key, whoever can reach it.")
 @click.pass_context
-def serve(ctx: click.Context, host: str | None, port: int | None, watch: bool) -> None:
+def serve(
+    ctx: click.Context, host: str | None, port: int | None, watch: bool, no_auth: bool
+) -> None:
     """Serve the web page and the JSON routes."""
+    from web import logs
     from web.app import create_app
-    from web.app import serve as run
+    from web.serving import serve as run
 
-    with opened(ctx) as home:
+    with opened(ctx, *["auth=none"] * no_auth) as home:
         settings = home.settings
+        logs.configure(settings.log_format)
         app = create_app(home, engine_over(home))
         if home.outgrown:  # what an older Khazri made is renewed beside the serving
             home.jobs.submit("reindex")
@@ -556,11 +561,57 @@ def restore(ctx: click.Context, file: Path) -> None:
     click.echo(f"Restored {file} (generation {generation}).", err=True)
 
 
+@main.group(invoke_without_command=True)
+@as_json
+@click.pass_context
+def keys(ctx: click.Context, as_json: bool) -> None:
+    """List the keys of the service, or change them."""
+    from web.keys import Keys
+
+    if ctx.invoked_subcommand:
+        return
+    listed = Keys(ctx.obj.home).read().keys
+    if as_json:
+        print_json([key.model_dump(exclude={"hash"}) for key in listed])
+        return
+    for key in listed:
+        click.echo(f"{key.id}  {key.kind:5}  {key.created[:10]}  …{key.ending}  {key.name}")
+    click.echo(f"{len(listed)} keys", err=True)
+
+
+@keys.command("add")
+@click.argument("name")
+@click.option("--write", is_flag=True, help="It may also add, remove and index.")
+@click.pass_context
+def add_key(ctx: click.Context, name: str, write: bool) -> None:
+    """Make a key for NAME, a person or a program, and print it this once."""
+    from web.keys import Keys
+
+    text = Keys(ctx.obj.home).add(name, "write" if write else "read")
+    click.echo(text)
+    may = "read and write" if write else "read"
+    click.echo(f"This key may {may}. Keep it well: it is shown only now.", err=True)
+
+
+@keys.command("revoke")
+@click.argument("key")
+@click.pass_context
+def revoke_key(ctx: click.Context, key: str) -> None:
+    """Make KEY, an id or a name, worthless from the next request on."""
+    from web.keys import Keys
+
+    revoked = Keys(ctx.obj.home).revoke(key)
+    click.echo(f"Revoked {revoked.name} (…{revoked.ending}).", err=True)
+
+
 @main.command(hidden=True)
 @click.pass_context
 def work(ctx: click.Context) -> None:
     """Do the jobs that wait, then stop. Started by the server, at low priority."""
+    from web import logs
+
     with opened(ctx) as home:
+        logs.configure(home.settings.log_format)
         home.work()
 
 

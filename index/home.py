@@ -41,7 +41,7 @@ class Home:
         self.encoder = self.wanted if recorded in ("", self.wanted.name) else Encoder(recorded)
         self.store.encoder = self.encoder
         self.indexer = Indexer(self.store, self.encoder, self.settings.deletion_share)
-        self.jobs = Jobs(self.store.catalog)
+        self.jobs = Jobs(self.store.catalog, self.settings.max_jobs)
 
     def renew(self, watch: Watcher) -> None:
         """Bring the indexes to the wanted model and to this version's analyzer, if they are not."""
@@ -106,8 +106,12 @@ class Home:
                 "sources": [source.location for source in snapshot.sources()],
                 "model": self.store.model,
                 "wanted": self.wanted.name,
-                "bytes": sum(p.stat().st_size for p in self.path.rglob("*") if p.is_file()),
+                "bytes": self.size(),
             }
+
+    def size(self) -> int:
+        """The bytes of all files of the home."""
+        return sum(path.stat().st_size for path in self.path.rglob("*") if path.is_file())
 
     def close(self) -> None:
         """Close the files."""

@@ -17,11 +17,16 @@ from index.rows import now
 
 EVERY = 0.5  # seconds between two reports of a running job
 SHOWN = 100  # failures that a report lists
+STATUSES = ("queued", "running", "done", "failed", "cancelled")
+
+
+class Full(KhazriError):
+    """As many jobs wait as may."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A piece of work. ``status``: queued, running, done, failed, cancelled.
+    """A piece of work. ``status`` is one of ``STATUSES``.
 
     ``stopping``: a running one that was asked to stop.
     """
@@ -41,11 +46,16 @@ class Job:
 class Jobs:
     """The jobs of a home."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, most: int = 20) -> None:
+        """``most`` jobs may wait."""
         self._catalog = catalog
+        self._most = most
 
     def submit(self, kind: str, arguments: Mapping[str, Any] | None = None) -> Job:
-        """Ask for a job. One with the same arguments that still waits is returned instead."""
+        """Ask for a job. One with the same arguments that still waits is returned instead.
+
+        Raises ``Full``.
+        """
         wanted = json.dumps(arguments or {}, sort_keys=True)
         with self._catalog.write() as db:
             row = db.execute(
@@ -53,6 +63,12 @@ class Jobs:
                 [kind, wanted],
             ).fetchone()
             if row is None:
+                waiting = "SELECT count(*) FROM jobs WHERE status = 'queued'"
+                if db.execute(waiting).fetchone()[0] >= self._most:
+                    raise Full(
+                        f"{self._most} jobs wait already, which is as many as may. Wait for one to"
+                        " end, or cancel one."
+                    )
                 cursor = db.execute(
                     "INSERT INTO jobs (kind, arguments, status, created)"
                     " VALUES (?, ?, 'queued', ?)",
@@ -72,6 +88,11 @@ class Jobs:
         with self._catalog.read() as db:
             rows = db.execute("SELECT * FROM jobs ORDER BY id DESC LIMIT ?", [limit]).fetchall()
         return [_job(row) for row in rows]
+
+    def count(self) -> dict[str, int]:
+        """How many jobs there are of each status."""
+        with self._catalog.read() as db:
+            return dict(map(tuple, db.execute("SELECT status, count(*) FROM jobs GROUP BY status")))
 
     def waiting(self) -> bool:
         """Whether there is a job to be done."""

@@ -188,6 +188,14 @@ class Stored:
         row = self._db.execute("SELECT changed FROM documents WHERE id = ?", [id]).fetchone()
         return str(row[0]) if row else None
 
+    def last_change(self) -> str | None:
+        """When a document was last added, changed or removed by hand, ISO 8601; None for never."""
+        row = self._db.execute(
+            "SELECT max(at) FROM (SELECT max(changed) AS at FROM documents"
+            " UNION ALL SELECT max(removed) FROM removals)"
+        ).fetchone()
+        return None if row[0] is None else str(row[0])
+
     def had(self, id: int) -> bool:
         """Whether there is, or ever was, a document with this id."""
         row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'documents'")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
@@ -29,6 +29,7 @@ from search.results import Answer, Found, Matched, Mode, Order, Rank, Result, Wh
 DEPTH = 300  # passages that each leg proposes
 
 Fusion = Literal["convex", "reciprocal"]
+Step = Callable[[str], AbstractContextManager[object]]  # entered for the named step of answering
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +57,13 @@ class Engine:
         reader: Reader | None = None,
         read: int = READ,
         threshold: float = THRESHOLD,
+        step: Step = nullcontext,
     ) -> None:
         """``weight`` is the semantic leg's share in the convex fusion, from 0 to 1.
 
         ``reader`` reads the best ``read`` passages of a question; None leaves quotes to be chosen
-        by sentence. An answer is given from the probability ``threshold`` on.
+        by sentence. An answer is given from the probability ``threshold`` on. Each step is taken
+        within ``step``, which may measure it, or stop the question there by raising.
         """
         self.store = store
         self.encoder = encoder
@@ -69,10 +72,9 @@ class Engine:
         self.reader = reader
         self.read = read
         self.threshold = threshold
+        self.step = step
         # A page asks twice, for results and for an answer, and people page on.
-        self._vector: Callable[[Encoder, str], Half] = lru_cache(maxsize=256)(
-            lambda encoder, text: encoder.encode([text])[0]
-        )
+        self._vector: Callable[[Encoder, str], Half] = lru_cache(maxsize=256)(self._encoded)
         self._readings: Callable[[str, tuple[Passage, ...]], tuple[Reading, ...]] = lru_cache(
             maxsize=256
         )(lambda question, passages: reader.read(question, passages) if reader else ())
@@ -97,7 +99,7 @@ class Engine:
         started = time.perf_counter()
         question = ask(query, filter)
         with self.asked(question.text, mode) as (snapshot, vector):
-            question, selection = narrowed(snapshot, question)
+            question, selection = self._narrowed(snapshot, question)
             every = count or order == "date"  # the newest may rank the lowest
             depth = None if every else offset + limit
             ranked = self.rank(snapshot, question.text, vector, selection, mode, depth)
@@ -105,8 +107,9 @@ class Engine:
                 ranked = _by_date(snapshot, ranked)
             elif read and mode == "hybrid" and len(parts(question.text)) == 1:
                 ranked = self.reread(snapshot, question.text, ranked)
-            results = explain(snapshot, question.text, ranked, offset, limit)
-            facets = snapshot.facets(ranked.ids) if count else None
+            with self.step("explaining"):
+                results = explain(snapshot, question.text, ranked, offset, limit)
+                facets = snapshot.facets(ranked.ids) if count else None
         return Found(
             query,
             mode,
@@ -126,15 +129,17 @@ class Engine:
         started = time.perf_counter()
         asked = ask(question, filter)
         with self.asked(asked.text) as (snapshot, vector):
-            asked, selection = narrowed(snapshot, asked)
+            asked, selection = self._narrowed(snapshot, asked)
             single = parts(asked.text)
             ranked = self.rank(snapshot, asked.text, vector, selection, "hybrid", limit)
             if len(single) == 1:
                 ranked = self.reread(snapshot, asked.text, ranked)
-            results = explain(snapshot, asked.text, ranked, 0, max(limit, READ))
+            with self.step("explaining"):
+                results = explain(snapshot, asked.text, ranked, 0, max(limit, READ))
             whole = Asked.of(snapshot, asked.text, vector, results, ranked.readings)
             each = [whole] if len(single) == 1 else self._each(snapshot, single, selection)
-            reply = compose(snapshot, self.encoder, each, self.threshold)
+            with self.step("quoting"):
+                reply = compose(snapshot, self.encoder, each, self.threshold)
         return Answer(
             question,
             bool(reply.citations),
@@ -155,7 +160,8 @@ class Engine:
             vector = self.vector(text)
             ranked = self.rank(snapshot, text, vector, selection, "hybrid", READ)
             ranked = self.reread(snapshot, text, ranked)
-            results = explain(snapshot, text, ranked, 0, READ)
+            with self.step("explaining"):
+                results = explain(snapshot, text, ranked, 0, READ)
             found.append(Asked.of(snapshot, text, vector, results, ranked.readings))
         return found
 
@@ -163,7 +169,7 @@ class Engine:
         """Every passage that matches a keyword query or a filter, best or oldest first."""
         question = ask(query, filter)
         with self.store.snapshot() as snapshot:
-            question, selection = narrowed(snapshot, question)
+            question, selection = self._narrowed(snapshot, question)
             ranked = self.rank(snapshot, question.text, None, selection, "keyword", None)
             for start in range(0, len(ranked.ids), 100):
                 yield from explain(snapshot, question.text, ranked, start, 100)
@@ -171,6 +177,15 @@ class Engine:
     def vector(self, text: str) -> Half:
         """The vector of a question."""
         return self._vector(self.encoder, text)
+
+    def _encoded(self, encoder: Encoder, text: str) -> Half:
+        with self.step("encoding"):
+            vector: Half = encoder.encode([text])[0]
+        return vector
+
+    def _narrowed(self, snapshot: Snapshot, question: Question) -> tuple[Question, Selection]:
+        with self.step("filtering"):
+            return narrowed(snapshot, question)
 
     @contextmanager
     def asked(self, text: str, mode: Mode = "hybrid") -> Iterator[tuple[Snapshot, Half | None]]:
@@ -205,15 +220,19 @@ class Engine:
         asked = terms(text, snapshot.languages)
         if mode == "keyword" or vector is None:
             wanted = None if depth is None else max(depth, DEPTH)
-            hits, total = snapshot.keyword(asked, wanted, selection)
+            with self.step("keyword"):
+                hits, total = snapshot.keyword(asked, wanted, selection)
             return Ranked(*_columns(hits), _ranks(hits), {}, total)
-        nearest = snapshot.semantic(vector, DEPTH, selection)
+        with self.step("semantic"):
+            nearest = snapshot.semantic(vector, DEPTH, selection)
         if mode == "semantic":
             return Ranked(*_columns(nearest), {}, _ranks(nearest), len(nearest))
-        hits, _ = snapshot.keyword(asked, DEPTH, selection)
+        with self.step("keyword"):
+            hits, _ = snapshot.keyword(asked, DEPTH, selection)
         spoken = among(text, snapshot.languages)
         weight = self.weight if self.encoder.speaks(spoken) else min(self.weight, FOREIGN)
-        return self._fused(snapshot, asked, vector, weight, hits, nearest)
+        with self.step("fusing"):
+            return self._fused(snapshot, asked, vector, weight, hits, nearest)
 
     def _fused(
         self,
@@ -260,7 +279,8 @@ class Engine:
         passages = snapshot.fetch(ranked.ids[: self.read]) if text and self.reader else []
         if not passages or not self._reads(passages[0]):
             return ranked
-        read = self._readings(text, tuple(filter(self._reads, passages)))
+        with self.step("reading"):
+            read = self._readings(text, tuple(filter(self._reads, passages)))
         found = {reading.passage.id: reading for reading in read}
         readings = [found.get(p.id) or Reading(p, p.start, p.end, UNREAD) for p in passages]
         gains = answering(np.array([reading.score for reading in readings]), asks(text))

@@ -79,7 +79,7 @@ def problem(reply: TestResponse, status: int) -> str:
     assert reply.status_code == status, reply.text
     assert reply.mimetype == "application/problem+json"
     body = json.loads(reply.text)
-    assert set(body) == {"type", "title", "status", "detail", "instance"}
+    assert set(body) == {"type", "title", "status", "detail", "instance", "request_id"}
     assert body["status"] == status
     assert body["instance"] == urlsplit(reply.request.url).path
     return str(body["detail"])

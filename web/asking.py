@@ -27,7 +27,7 @@ from web.narrowing import offered, taken
 from web.pages import TYPES, day_in_words, pages, quote_link, type_name
 from web.problems import invalid
 from web.schemas import MAX_OFFSET, says_something, short_question
-from web.services import services
+from web.services import answer_to, services
 
 PER_PAGE = 20  # passages on a page of results
 SHOWN = 2  # passages of one document in the open; the others on demand
@@ -143,7 +143,7 @@ def ask() -> str:
         read=first,
         count=True,
     )
-    answer = engine.answer(asked.q, filter=asked.filter) if first else None
+    answer = answer_to(asked.q, filter=asked.filter) if first else None
     spelt = _spelling(asked.q)
     # Who only looks for words has asked nothing that could stay unanswered.
     missed = bool(

@@ -11,7 +11,6 @@ from werkzeug.wrappers import Response
 from index.stored import ORDERS as KNOWN
 from web.failures import Group, grouped, kind_of
 from web.pages import ID, pages
-from web.problems import MAX_UPLOAD
 from web.services import (
     add_documents,
     removal_of,
@@ -137,7 +136,7 @@ def _collection(**values: Any) -> str:
             sort=lambda order: url_for("pages.documents", **{**chosen, "order": order}),
             groups=grouped(snapshot.failures()),
             shown=FAILED,
-            limit=MAX_UPLOAD,
+            limit=services().home.settings.max_upload,
             back=back,
             advice=lambda reason: kind_of(reason).advice,
             **_removed(),

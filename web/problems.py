@@ -14,20 +14,25 @@ from werkzeug.exceptions import (
     InternalServerError,
     RequestEntityTooLarge,
     RequestURITooLarge,
+    ServiceUnavailable,
 )
 
 from index.errors import KhazriError
+from index.jobs import Full
+from web.limits import AGAIN, refuse
+from web.logs import request_id
 from web.schemas import TOO_LONG, Problem
+from web.services import services
 
 log = logging.getLogger("khazri.web")
 
-MAX_UPLOAD = 64  # megabytes in one request
-PROGRAMS = ("/api/", "/healthz")  # paths whose failures are JSON
+PROGRAMS = ("/api/v1", "/healthz", "/readyz", "/metrics")  # paths whose failures are JSON
 
 
 def register(app: Flask) -> None:
     """Make every failure of ``app`` readable, and none of them a traceback."""
     app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Full, _full)
     app.register_error_handler(KhazriError, _khazri)
     app.register_error_handler(Exception, _unexpected)
 
@@ -35,7 +40,7 @@ def register(app: Flask) -> None:
 def invalid(error: ValidationError) -> NoReturn:
     """Refuse a request that its model refused: 414 for an overlong question, else 400."""
     if any(each["type"] == TOO_LONG for each in error.errors(include_url=False)):
-        raise RequestURITooLarge(sentence(error))
+        refuse("question", RequestURITooLarge(sentence(error)))
     raise BadRequest(sentence(error))
 
 
@@ -62,12 +67,19 @@ def _said(message: str, place: tuple[int | str, ...]) -> str:
 def _http(error: HTTPException) -> Response:
     detail = error.description or ""
     if isinstance(error, RequestEntityTooLarge):
+        settings = services().home.settings
         detail = (
-            f"That is more than can be sent at once: {MAX_UPLOAD} MB, or a thousand files."
-            " Send it in parts."
+            f"That is more than can be sent at once: {settings.max_upload} MB, or"
+            f" {settings.max_files:,} files. Send it in parts."
         )
+        services().metrics.refused.labels("upload").inc()
     response = Response(status=error.code, headers=error.get_headers())  # keeps Allow
     return _shown(response, error.name, detail)
+
+
+def _full(error: Full) -> Response:
+    services().metrics.refused.labels("jobs").inc()
+    return _http(ServiceUnavailable(str(error), retry_after=AGAIN))
 
 
 def _khazri(error: KhazriError) -> Response:
@@ -84,10 +96,14 @@ def _unexpected(error: Exception) -> Response:
 def _shown(response: Response, title: str, detail: str) -> Response:
     if request.path.startswith(PROGRAMS):
         problem = Problem(
-            title=title, status=response.status_code, detail=detail, instance=request.path
+            title=title,
+            status=response.status_code,
+            detail=detail,
+            instance=request.path,
+            request_id=request_id(),
         )
         response.content_type = "application/problem+json"
-        response.set_data(problem.model_dump_json())
+        response.set_data(problem.model_dump_json(exclude_none=True))
     else:
         response.content_type = "text/html; charset=utf-8"
         response.set_data(render_template("problem.html", title=title, detail=detail))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import cast
 
-from flask import current_app, g
+from flask import current_app, g, request
 from werkzeug.exceptions import NotFound
 
 from index.documents import Given
@@ -16,16 +16,27 @@ from index.indexer import Outcome, Upload
 from index.jobs import Job
 from index.originals import Removal, removal, restorable
 from search.engine import Engine
+from search.results import Answer
+from web.keys import Keys
+from web.metrics import Metrics
 from web.worker import Worker
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The opened home, the engine over it, and the worker beside it."""
+    """The opened home, the engine over it, the worker beside it, and what is measured."""
 
     home: Home
     engine: Engine
     worker: Worker
+    metrics: Metrics
+    keys: Keys
+
+    def load(self) -> None:
+        """Load the models now rather than at the first question."""
+        self.home.encoder.load()
+        if self.engine.reader:
+            self.engine.reader.load()
 
 
 def services() -> Services:
@@ -37,6 +48,18 @@ def generation() -> int:
     """The present generation of the collection."""
     with services().home.store.snapshot() as snapshot:
         return snapshot.generation
+
+
+def answer_to(question: str, *, filter: str = "", limit: int = 5) -> Answer:
+    """What the engine answers, which is counted by what became of it."""
+    metrics, interface = services().metrics, request.blueprint or ""
+    try:
+        found = services().engine.answer(question, filter=filter, limit=limit)
+    except Exception:
+        metrics.answered(interface, None)
+        raise
+    metrics.answered(interface, found)
+    return found
 
 
 def remove_document(id: int) -> int:

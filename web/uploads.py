@@ -9,13 +9,14 @@ from pathlib import PurePosixPath
 
 from pydantic import ValidationError
 from werkzeug.datastructures import FileStorage
-from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.wrappers import Request
 
 from index.documents import Given, parse_given
 from index.indexer import Upload
 from web.problems import invalid
 from web.schemas import DocumentBody, DocumentsBody
+from web.services import services
 
 
 def received(request: Request) -> Sequence[Upload | Given]:
@@ -33,6 +34,7 @@ def received(request: Request) -> Sequence[Upload | Given]:
 def from_files(files: Iterable[FileStorage]) -> list[Upload]:
     """One upload for each file of a form."""
     chosen = [file for file in files if file.filename]
+    _not_too_many(len(chosen))
     if not chosen:
         raise BadRequest("No file was sent. Choose at least one; each is a part named 'file'.")
     return [Upload(_name(file.filename or ""), file.read()) for file in chosen]
@@ -47,9 +49,16 @@ def from_json(body: bytes) -> list[Given]:
     except ValueError as error:
         raise BadRequest(f"The body is not JSON: {error}.") from None
     try:
-        return [_given(document) for document in DocumentsBody.parse(data)]
+        documents = DocumentsBody.parse(data)
+        _not_too_many(len(documents))
+        return [_given(document) for document in documents]
     except ValidationError as error:
         invalid(error)
+
+
+def _not_too_many(count: int) -> None:
+    if count > services().home.settings.max_files:
+        raise RequestEntityTooLarge
 
 
 def _given(document: DocumentBody) -> Given:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from itertools import chain, islice
-from typing import Any, cast
 
-from flask import Response, current_app, jsonify, request, url_for
+from flask import Response, request, url_for
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 from flask_openapi3.openapi import OpenAPI
@@ -14,7 +14,11 @@ from flask_openapi3.utils import parse_body
 from index.jobs import Job
 from search.anchors import anchor
 from search.suggestions import suggestions
+from web.caching import keep, unless_kept
+from web.contract import document as contract
+from web.contract import named, replies
 from web.export import MEDIA_TYPES, lines
+from web.health import health, ready
 from web.schemas import (
     AnswerQuery,
     AnswerReply,
@@ -43,6 +47,7 @@ from web.schemas import (
 )
 from web.services import (
     add_documents,
+    answer_to,
     cancel_job,
     find_job,
     generation,
@@ -57,40 +62,64 @@ from web.uploads import received
 PREFIX = "/api/v1"
 _ID = "<int(max=9223372036854775807):id>"  # what SQLite can count to
 
-_PROBLEM = {
-    "description": "Why it failed, in words (RFC 9457)",
-    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+_QUESTIONS = Tag(name="questions", description="Ask, search, and find quotes again.")
+_DOCUMENTS = Tag(
+    name="documents", description="What the collection holds: list, read, add, remove."
+)
+_JOBS = Tag(name="jobs", description="Reading the known folders again, in the background.")
+_SERVICE = Tag(name="service", description="Whether it is alive, and how it is.")
+_METRICS = {
+    "description": "The text format of Prometheus.",
+    "content": {"text/plain": {"schema": {"type": "string"}}},
 }
-_QUESTIONS, _DOCUMENTS = Tag(name="questions"), Tag(name="documents")
-_JOBS, _SERVICE = Tag(name="jobs"), Tag(name="service")
-_PROBLEMS: dict[str | int, Any] = {400: _PROBLEM, 500: _PROBLEM}
-_FOUND: dict[str | int, Any] = {404: _PROBLEM}
-_ASKED: dict[str | int, Any] = {414: _PROBLEM}
-_GUARDED: dict[str | int, Any] = {403: _PROBLEM}
 
-api = APIBlueprint("api", __name__, url_prefix=PREFIX, abp_responses=_PROBLEMS)
+api = APIBlueprint(
+    "api",
+    __name__,
+    url_prefix=PREFIX,
+    abp_responses=replies(),
+    operation_id_callback=named,
+)
 
 
 def register(app: OpenAPI) -> None:
     """Add the JSON interface to ``app``."""
-    app.get("/healthz", tags=[_SERVICE], responses={200: HealthReply, **_PROBLEMS})(health)
     app.register_api(api)
+    for path, view in (("/healthz", health), ("/readyz", ready)):
+        declared = app.get(
+            path,
+            tags=[_SERVICE],
+            responses={200: HealthReply, **replies()},
+            openapi_extensions={"security": []},
+        )
+        declared(view)
+    app.get("/metrics", tags=[_SERVICE], responses={200: _METRICS, **replies()})(metrics)
 
 
-def health() -> Response:
-    """The service is alive."""
-    return _json(HealthReply(generation=generation(), took_ms=took_ms()))
+def metrics() -> Response:
+    """What is measured while serving, for Prometheus."""
+    return services().metrics.reply(request.headers.get("Accept", ""))
 
 
-@api.get("/openapi.json", doc_ui=False)
+_OPENAPI = {
+    "description": "An OpenAPI document.",
+    "content": {"application/json": {"schema": {"type": "object"}}},
+}
+
+
+@api.get("/openapi.json", tags=[_SERVICE], responses={200: _OPENAPI})
 def description() -> Response:
-    """This interface, in OpenAPI 3.1."""
-    return jsonify(cast(OpenAPI, current_app).api_doc)
+    """Describe this interface in OpenAPI 3.1."""
+    return Response(json.dumps(contract()), mimetype="application/json")
 
 
-@api.get("/search", tags=[_QUESTIONS], responses={200: SearchReply, **_ASKED})
+@api.get("/search", tags=[_QUESTIONS], responses={200: SearchReply, **replies(304, 414)})
 def search(query: SearchQuery) -> Response:
-    """Find passages."""
+    """Find passages by words and by meaning, each with why it was found.
+
+    Results that rank the same stand in the order of their `passage_id`.
+    """
+    unless_kept(generation())
     found = services().engine.search(
         query.q,
         limit=query.limit,
@@ -100,36 +129,40 @@ def search(query: SearchQuery) -> Response:
         order=query.order,
         read=query.read,
     )
-    return _json(SearchReply.of(found))
+    return _kept(SearchReply.of(found))
 
 
-@api.get("/answer", tags=[_QUESTIONS], responses={200: AnswerReply, **_ASKED})
+@api.get("/answer", tags=[_QUESTIONS], responses={200: AnswerReply, **replies(304, 414)})
 def answer(query: AnswerQuery) -> Response:
-    """Answer a question with verified quotes, or say that nothing fits."""
-    return _json(
-        AnswerReply.of(services().engine.answer(query.q, filter=query.filter, limit=query.limit))
-    )
+    """Answer a question with verified quotes, or say that nothing fits.
+
+    Each quote stands word for word in its document, at the offsets that are given with it.
+    """
+    unless_kept(generation())
+    return _kept(AnswerReply.of(answer_to(query.q, filter=query.filter, limit=query.limit)))
 
 
-@api.get("/suggest", tags=[_QUESTIONS], responses={200: SuggestReply})
+@api.get("/suggest", tags=[_QUESTIONS], responses={200: SuggestReply, **replies(304)})
 def suggest(query: SuggestQuery) -> Response:
     """Go on from the beginning of a question, with what the collection holds."""
     with services().home.store.snapshot() as snapshot:
+        unless_kept(snapshot.generation)
         found = suggestions(snapshot, query.q)
-        return _json(SuggestReply.of(found, snapshot.generation, took_ms()))
+        return _kept(SuggestReply.of(found, snapshot.generation, took_ms()))
 
 
-@api.get("/citation", tags=[_QUESTIONS], responses={200: CitationReply, **_FOUND})
+@api.get("/citation", tags=[_QUESTIONS], responses={200: CitationReply, **replies(304, 404)})
 def citation(query: CitationQuery) -> Response:
     """Find a quote again, though its document changed, or learn that it is gone and since when."""
     with services().home.store.snapshot() as snapshot:
         found = snapshot.document(query.document)
         if found is None and not snapshot.had(query.document):
             raise no_document(query.document)
+        unless_kept(snapshot.generation)
         text = snapshot.text(found.id)[0] if found else ""
         text_hash = found.text_hash if found else None
         place = anchor(text, text_hash or "", query.quoted)
-        return _json(
+        return _kept(
             CitationReply(
                 state=place.state,
                 start=place.start,
@@ -145,34 +178,38 @@ def citation(query: CitationQuery) -> Response:
 
 
 _EXPORT = {
-    "description": "All that matches: a result a line, or a table for spreadsheets",
-    "content": {
-        MEDIA_TYPES["jsonl"]: {"schema": {"$ref": "#/components/schemas/ResultValue"}},
-        MEDIA_TYPES["csv"]: {"schema": {"type": "string"}},
-    },
+    "description": "All that matches: a `ResultValue` a line, or a table for spreadsheets.",
+    "content": {media: {"schema": {"type": "string"}} for media in MEDIA_TYPES.values()},
 }
 
 
-@api.get("/export", tags=[_QUESTIONS], responses={200: _EXPORT, **_ASKED})
+@api.get("/export", tags=[_QUESTIONS], responses={200: _EXPORT, **replies(304, 414)})
 def export(query: ExportQuery) -> Response:
-    """Every passage that matches."""
+    """Give out every passage that holds words of the question, or meets the filter."""
+    unless_kept(before := generation())
     results = services().engine.export(query.q, filter=query.filter)
     # The first result is found before the reply begins, so that a failure can still be told.
     results = chain(list(islice(results, 1)), results)
     name = f"khazri-export.{query.format}"
-    return Response(
+    response = Response(
         lines(results, query.format),
         content_type=f"{MEDIA_TYPES[query.format]}; charset=utf-8",
         headers={"Content-Disposition": f"attachment; filename={name}"},
     )
+    # It was opened in between: where both are the same, it is of this generation.
+    return keep(response, before) if generation() == before else response
 
 
-@api.get("/documents", tags=[_DOCUMENTS], responses={200: DocumentsReply})
+@api.get("/documents", tags=[_DOCUMENTS], responses={200: DocumentsReply, **replies(304)})
 def documents(query: DocumentsQuery) -> Response:
-    """List the collection, newest change first."""
+    """List the collection, newest change first.
+
+    Documents that changed at the same moment stand in the order of their `id`, the highest first.
+    """
     with services().home.store.snapshot() as snapshot:
+        unless_kept(snapshot.generation)
         total, page = snapshot.documents(query.offset, query.limit, query.q)
-        return _json(
+        return _kept(
             DocumentsReply(
                 total=total,
                 limit=query.limit,
@@ -184,15 +221,18 @@ def documents(query: DocumentsQuery) -> Response:
         )
 
 
-@api.get(f"/documents/{_ID}", tags=[_DOCUMENTS], responses={200: DocumentReply, **_FOUND})
+@api.get(
+    f"/documents/{_ID}", tags=[_DOCUMENTS], responses={200: DocumentReply, **replies(304, 404)}
+)
 def document(path: ById) -> Response:
-    """Read one document."""
+    """Read one document: its text, and the headings, paragraphs and rows that it consists of."""
     with services().home.store.snapshot() as snapshot:
         found = snapshot.document(path.id)
         if found is None:
             raise no_document(path.id)
+        unless_kept(snapshot.generation)
         text, blocks = snapshot.text(path.id)
-        return _json(
+        return _kept(
             DocumentReply(
                 **DocumentRow.of(found).model_dump(),
                 text=text,
@@ -203,13 +243,15 @@ def document(path: ById) -> Response:
         )
 
 
-_JSON_BODY, _JSON_SCHEMAS = parse_body(DocumentsBody)
+_JSON_BODY = {"schema": {"$ref": "#/components/schemas/DocumentsBody"}}
+_EXAMPLE = {"id": "heron-1", "title": "A heron", "text": "The grey heron nests in tall trees."}
+_, _JSON_SCHEMAS = parse_body(DocumentsBody)
 api.components_schemas.update(_JSON_SCHEMAS)
 _BODY = {
     "requestBody": {
         "required": True,
         "content": {
-            **_JSON_BODY,
+            "application/json": {**_JSON_BODY, "example": _EXAMPLE},
             "multipart/form-data": {
                 "schema": {
                     "type": "object",
@@ -222,7 +264,7 @@ _BODY = {
         },
     }
 }
-_UPLOADED = {200: UploadReply, 201: UploadReply, 413: _PROBLEM, 415: _PROBLEM, **_GUARDED}
+_UPLOADED = {200: UploadReply, 201: UploadReply, **replies(413, 415)}
 
 
 @api.post("/documents", tags=[_DOCUMENTS], responses=_UPLOADED, openapi_extensions=_BODY)
@@ -236,15 +278,13 @@ def upload() -> Response:
     return _json(reply, 201 if all(outcome.stored for outcome in outcomes) else 200)
 
 
-@api.delete(
-    f"/documents/{_ID}", tags=[_DOCUMENTS], responses={200: RemovalReply, **_FOUND, **_GUARDED}
-)
+@api.delete(f"/documents/{_ID}", tags=[_DOCUMENTS], responses={200: RemovalReply, **replies(404)})
 def remove(path: ById) -> Response:
     """Remove a document. Its file stays where it is, and is not read again until it changes."""
     return _json(RemovalReply(generation=remove_document(path.id), took_ms=took_ms()))
 
 
-@api.post("/reindex", tags=[_JOBS], responses={202: JobReply, **_GUARDED})
+@api.post("/reindex", tags=[_JOBS], responses={202: JobReply})
 def reindex() -> Response:
     """Read the known folders again, in the background."""
     return _job(start_reindexing(), 202)
@@ -257,13 +297,13 @@ def jobs(query: JobsQuery) -> Response:
     return _json(JobsReply(jobs=listed, generation=generation(), took_ms=took_ms()))
 
 
-@api.get(f"/jobs/{_ID}", tags=[_JOBS], responses={200: JobReply, **_FOUND})
+@api.get(f"/jobs/{_ID}", tags=[_JOBS], responses={200: JobReply, **replies(404)})
 def job(path: ById) -> Response:
     """Follow one job."""
     return _job(find_job(path.id))
 
 
-@api.post(f"/jobs/{_ID}/cancel", tags=[_JOBS], responses={202: JobReply, **_FOUND, **_GUARDED})
+@api.post(f"/jobs/{_ID}/cancel", tags=[_JOBS], responses={202: JobReply, **replies(404)})
 def cancel(path: ById) -> Response:
     """Ask a job to stop. What it has stored so far stays."""
     return _job(cancel_job(path.id), 202)
@@ -275,6 +315,10 @@ def _job(job: Job, status: int = 200) -> Response:
     if status == 202:
         response.headers["Location"] = url_for("api.job", id=job.id)
     return response
+
+
+def _kept(reply: Reply) -> Response:
+    return keep(_json(reply), reply.generation)
 
 
 def _json(reply: Reply, status: int = 200) -> Response:

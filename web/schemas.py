@@ -17,6 +17,7 @@ from pydantic import (
     ConfigDict,
     Field,
     RootModel,
+    WithJsonSchema,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -57,16 +58,42 @@ def says_something(question: str, filter: str) -> None:
         raise PydanticCustomError("nothing_asked", "{said}", {"said": str(error)}) from None
 
 
+def said(description: str, example: Any = None, **rules: Any) -> Any:
+    """A field with its description, an example where one helps, and its bounds."""
+    if example is not None:
+        rules["json_schema_extra"] = {"example": example}
+    return Field(description=description, **rules)
+
+
+# The length is looked at by ``short_question``, which has a status and a sentence of its own.
+_LONGEST = WithJsonSchema({"type": "string", "maxLength": LONGEST})
 Question = Annotated[
-    str, AfterValidator(short_question), Field(description="The question, as typed.")
+    str,
+    AfterValidator(short_question),
+    _LONGEST,
+    said(
+        f"The question, as typed: at most {MAX_WORDS:,} words. It may be empty where `filter` is"
+        " not.",
+        "How fast was the strongest gust?",
+    ),
 ]
 Filter = Annotated[
     str,
     AfterValidator(short_question),
-    Field(description='The grammar of questions: `type:pdf after:2024 tag:press "a phrase" -word`'),
+    _LONGEST,
+    said(
+        "Only what meets this is looked at. Filters are written as in a question:"
+        ' `type:pdf`, `after:2024`, `before:2025-06`, `tag:press`, `source:reports`, `"a phrase"`,'
+        " `-word`.",
+        "type:text",
+    ),
 ]
-Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT)]
-Offset = Annotated[int, Field(ge=0, le=MAX_OFFSET)]
+Limit = Annotated[int, said("How many to reply, at most.", ge=1, le=MAX_LIMIT)]
+Offset = Annotated[
+    int,
+    said("How many to pass over: the next page begins at `offset + limit`.", ge=0, le=MAX_OFFSET),
+]
+Id = Annotated[int, said("Its number, which is never used twice.", ge=1, le=(1 << 63) - 1)]
 
 
 def _printable(name: object) -> str:
@@ -112,11 +139,14 @@ class SearchQuery(Asking):
 
     limit: Limit = 10
     offset: Offset = 0
-    mode: Mode = "hybrid"
-    order: Order = "relevance"
-    read: bool = Field(
-        False, description="Let the reader take part in the order of the first, which takes time."
-    )
+    mode: Annotated[
+        Mode,
+        said("By words and meaning (`hybrid`), by words alone, or by meaning alone."),
+    ] = "hybrid"
+    order: Annotated[Order, said("The best first, or the newest.")] = "relevance"
+    read: Annotated[
+        bool, said("Let the reader take part in the order of the first, which takes time.")
+    ] = False
 
 
 class AnswerQuery(Asking):
@@ -128,20 +158,23 @@ class AnswerQuery(Asking):
 class SuggestQuery(Strict):
     """The beginning of a question."""
 
-    q: Annotated[str, Field(max_length=200, description="What was typed so far.")]
+    q: Annotated[str, said("What was typed so far.", "metro pas", max_length=200)]
 
 
 class CitationQuery(Strict):
     """A citation as it was once given, to be found again."""
 
-    document: Annotated[int, Field(ge=1, lt=1 << 63, description="Its `document.id`.")]
-    text_hash: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-    start: Annotated[int, Field(ge=0)]
-    end: Annotated[int, Field(ge=0)]
-    quote: Annotated[str, Field(min_length=1, max_length=LONGEST)]
-    uri: str = Field(
-        "", description="Its `document.uri`, to learn since when a removed document is gone."
-    )
+    document: Annotated[Id, said("Its `document.id`.", 1)]
+    text_hash: Annotated[str, said("Its `text_hash`.", "0" * 64, pattern="^[0-9a-f]{64}$")]
+    start: Annotated[int, said("Its `start`.", 0, ge=0)]
+    end: Annotated[int, said("Its `end`.", 31, ge=0)]
+    quote: Annotated[
+        str,
+        said("Its `quote`.", "The strongest gust was 154 km/h", min_length=1, max_length=LONGEST),
+    ]
+    uri: Annotated[
+        str, said("Its `document.uri`, to learn since when a removed document is gone.")
+    ] = ""
 
     @property
     def quoted(self) -> Quoted:
@@ -152,15 +185,19 @@ class CitationQuery(Strict):
 class ExportQuery(Asking):
     """What to export: all that matches the words of ``q``, or all that ``filter`` leaves."""
 
-    format: Literal["jsonl", "csv"] = "jsonl"
+    format: Annotated[
+        Literal["jsonl", "csv"], said("JSON, a result a line; or a table for spreadsheets.")
+    ] = "jsonl"
 
 
 class DocumentsQuery(Strict):
     """Which page of the collection."""
 
     limit: Limit = 50
-    offset: Annotated[int, Field(ge=0, le=10**9)] = 0
-    q: Annotated[str, Field(max_length=500, description="Part of a title or name.")] = ""
+    offset: Annotated[int, said("How many to pass over.", ge=0, le=10**9)] = 0
+    q: Annotated[
+        str, said("Only those with this in their title or name.", "metro", max_length=500)
+    ] = ""
 
 
 class JobsQuery(Strict):
@@ -172,25 +209,33 @@ class JobsQuery(Strict):
 class ById(BaseModel):
     """A path that ends in a number."""
 
-    id: int
+    id: Annotated[Id, said("Its `id`.", 1)]
 
 
 class DocumentBody(Strict):
     """A document whose text is given."""
 
-    id: Annotated[str, Field(min_length=1, max_length=1000)] | None = Field(
-        None, description="Your name for it, kept as `uri`; the same one again replaces it."
-    )
-    title: Annotated[str, Field(max_length=1000)] = ""
-    text: Annotated[str, Field(min_length=1)]
-    type: Annotated[str, Field(min_length=1, max_length=50)] = "text"
-    published: Annotated[str, Field(pattern=r"^\d{4}(-\d\d(-\d\d)?)?$")] | None = Field(
-        None, description="A date, ISO 8601: `2016-04-28`"
-    )
-    language: Annotated[str, Field(max_length=35)] | None = Field(
-        None, description="A language code, BCP 47: `en`"
-    )
-    tags: Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=100)] = []
+    id: Annotated[
+        Annotated[str, Field(min_length=1, max_length=1000)] | None,
+        said("Your name for it, kept as `uri`; the same one again replaces it.", "heron-1"),
+    ] = None
+    title: Annotated[str, said("Its title.", "A heron", max_length=1000)] = ""
+    text: Annotated[
+        str, said("Its text.", "The grey heron nests in tall trees by the canal.", min_length=1)
+    ]
+    type: Annotated[str, said("What `type:` finds it by.", min_length=1, max_length=50)] = "text"
+    published: Annotated[
+        Annotated[str, Field(pattern=r"^[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?$")] | None,
+        said("A year, month or day, ISO 8601.", "2016-04-28"),
+    ] = None
+    language: Annotated[
+        Annotated[str, Field(max_length=35)] | None,
+        said("A language code, BCP 47; told from the text where there is none.", "en"),
+    ] = None
+    tags: Annotated[
+        list[Annotated[str, Field(max_length=100)]],
+        said("What `tag:` finds it by.", ["birds"], max_length=100),
+    ] = []
 
 
 class DocumentList(Strict):
@@ -221,19 +266,22 @@ class Value(BaseModel):
 class Reply(Value):
     """What every reply tells."""
 
-    generation: Annotated[int, Field(description="The state of the collection it was read from.")]
-    took_ms: float
+    generation: Annotated[
+        int,
+        said("The state of the collection that this was read from; each change gives the next."),
+    ]
+    took_ms: Annotated[float, said("How long it took, in milliseconds.")]
 
 
 class DocumentValue(Value):
     """A document, as results name it."""
 
-    id: int
+    id: Annotated[int, said("Its number, which is never used twice.")]
     title: str
-    uri: str
-    published: str | None
-    type: str
-    also: tuple[str, ...] = Field((), description="Other names under which the same text is stored")
+    uri: Annotated[str, said("Its path, its address, or the `id` that it was sent with.")]
+    published: Annotated[str | None, said("A year, month or day, ISO 8601, where it is known.")]
+    type: Annotated[str, said("What kind of file it was: `pdf`, `html`, `mail` and so on.")]
+    also: Annotated[tuple[str, ...], said("Other names under which the same text is stored.")] = ()
 
     @classmethod
     def of(cls, document: Document) -> Self:
@@ -244,12 +292,14 @@ class DocumentValue(Value):
 class DocumentRow(DocumentValue):
     """A document with all of its metadata."""
 
-    source: str
-    language: str | None
+    source: Annotated[str, said("The name of the folder, file or channel that it came by.")]
+    language: Annotated[str | None, said("A language code, BCP 47, where one was told.")]
     tags: tuple[str, ...]
-    metadata: Annotated[dict[str, str], BeforeValidator(dict)] = Field(
-        default_factory=dict, description="`author`, `created` and `changed`, where stated"
-    )
+    metadata: Annotated[
+        dict[str, str],
+        BeforeValidator(dict),
+        said("`author`, `created` and `changed`, where stated."),
+    ] = Field(default_factory=dict)
 
 
 class BlockValue(Value):
@@ -258,8 +308,8 @@ class BlockValue(Value):
     start: int
     end: int
     kind: Literal["heading", "paragraph", "item", "row"]
-    level: int
-    page: int | None
+    level: Annotated[int, said("Of a heading: 1 is the highest.")]
+    page: Annotated[int | None, said("The page of a PDF, from 1 on.")]
 
     @classmethod
     def of(cls, block: Block) -> Self:
@@ -318,12 +368,12 @@ class ResultValue(Value):
 
     passage_id: int
     text: str
-    score: float
+    score: Annotated[float, said("Comparable within the results of one question only.")]
     document: DocumentValue
     start: int
     end: int
-    heading: str
-    page: int | None
+    heading: Annotated[str, said("The headings above it, joined by ` › `.")]
+    page: Annotated[int | None, said("The page of a PDF on which it begins, from 1 on.")]
     why: WhyValue
 
     @classmethod
@@ -349,12 +399,12 @@ class CitationValue(Value):
     With ``document.id`` and ``text_hash`` it can be followed for ever: see ``/citation``.
     """
 
-    number: int
+    number: Annotated[int, said("By which the answer's `text` refers to it: `[1]`.")]
     role: Annotated[
         Role,
         Field(description="Whether it answers, says the same elsewhere, or gives another value."),
     ]
-    quote: str
+    quote: Annotated[str, said("Word for word, and checked against the stored text.")]
     start: int
     end: int
     answer: Annotated[
@@ -387,7 +437,9 @@ class CitationReply(Reply):
     ``quote`` is the document's text from ``start`` to ``end`` (code points) as it is now.
     """
 
-    state: State
+    state: Annotated[
+        State, said("`unchanged`: it stands where it stood; `moved`: elsewhere now; or `gone`.")
+    ]
     start: int | None
     end: int | None
     quote: str | None
@@ -408,11 +460,11 @@ class SearchReply(Reply):
     query: str
     mode: Mode
     order: Order
-    total: int
+    total: Annotated[int, said("How many there are to page through.")]
     limit: int
     offset: int
     results: tuple[ResultValue, ...]
-    notes: tuple[str, ...]
+    notes: Annotated[tuple[str, ...], said("What was understood otherwise than it was typed.")]
 
     @classmethod
     def of(cls, found: Found) -> Self:
@@ -435,13 +487,13 @@ class AnswerReply(Reply):
     """What the collection says to a question; ``reason`` tells why where it does not answer."""
 
     question: str
-    answered: bool
-    text: str
+    answered: Annotated[bool, said("False: the documents do not say it, as far as can be told.")]
+    text: Annotated[str, said("The quotes with their numbers; empty where it is not answered.")]
     citations: tuple[CitationValue, ...]
-    results: tuple[ResultValue, ...]
-    reason: str
-    confidence: float
-    notes: tuple[str, ...]
+    results: Annotated[tuple[ResultValue, ...], said("The nearest passages, answered or not.")]
+    reason: Annotated[str, said("Why it is not answered, in words; empty where it is.")]
+    confidence: Annotated[float, said("How likely the answer is right, from 0 to 1.")]
+    notes: Annotated[tuple[str, ...], said("What was understood otherwise than it was typed.")]
 
     @classmethod
     def of(cls, answer: Answer) -> Self:
@@ -502,7 +554,7 @@ class OutcomeValue(Value):
     stored: bool
     id: int | None
     generation: Annotated[int, Field(description="The generation from which it is searchable.")]
-    reason: str
+    reason: Annotated[str, said("Why it is not stored; empty where it is.")]
 
 
 class UploadReply(Reply):
@@ -534,11 +586,11 @@ class JobValue(Value):
     """Work in the background. ``progress`` counts documents and passages while it runs."""
 
     id: int
-    kind: str
+    kind: Annotated[str, said("`index` or `reindex`.")]
     status: Literal["queued", "running", "done", "failed", "cancelled"]
     progress: dict[str, Any]
-    error: str | None
-    created: str
+    error: Annotated[str | None, said("Why it failed, in words.")]
+    created: Annotated[str, said("When it was asked for, ISO 8601.")]
     started: str | None
     finished: str | None
 
@@ -559,7 +611,7 @@ class JobsReply(Reply):
 
 
 class HealthReply(Reply):
-    """The service is alive."""
+    """The service is alive, or ready."""
 
     status: Literal["ok"] = "ok"
 
@@ -572,3 +624,6 @@ class Problem(BaseModel):
     status: int
     detail: str
     instance: str
+    request_id: str | None = Field(
+        None, description="As in `X-Request-ID`, and in the log of the service."
+    )

@@ -487,6 +487,16 @@ def serve(
             run(app, host or settings.host, settings.port if port is None else port)
 
 
+@main.command()
+@click.pass_context
+def mcp(ctx: click.Context) -> None:
+    """Let a language model's client search, ask and read, over standard input and output."""
+    from web.mcp import serve
+
+    with opened(ctx) as home:
+        serve(home, engine_over(home))
+
+
 @contextmanager
 def watcher(home: Home) -> Iterator[None]:
     """A process beside the server that watches, at low priority, and ends with it."""

@@ -28,6 +28,7 @@ OWNED = {  # a library, and all the files that may know it
     "filelock": {"index/locks.py"},
     "click": {"khazri.py", "web/terminal.py"},
     "rich": {"web/terminal.py"},
+    "mcp": {"web/mcp.py"},
 }
 WEB_ONLY = {"flask", "flask_openapi3", "werkzeug", "jinja2", "waitress"}
 

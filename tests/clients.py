@@ -54,9 +54,9 @@ def client_of(home: Home, worker: Worker | None = None) -> FlaskClient:
 
 
 @contextmanager
-def small_home(path: Path, encoder: Any) -> Iterator[Home]:
-    """A home of three small documents."""
-    home = Home(path / "home")
+def small_home(path: Path, encoder: Any, *given: str) -> Iterator[Home]:
+    """A home of three small documents, with these settings."""
+    home = Home(path / "home", given=given)
     home.encoder = home.indexer.encoder = encoder
     home.indexer.add(DOCUMENTS)
     yield home
@@ -64,9 +64,10 @@ def small_home(path: Path, encoder: Any) -> Iterator[Home]:
 
 
 @contextmanager
-def serving(home: Path) -> Iterator[str]:
+def serving(home: Path, *options: str) -> Iterator[str]:
     """The address of a real service over a home, in a process of its own."""
     command = [sys.executable, "-m", "khazri", "--home", str(home), "serve", "--port", "0"]
+    command += options
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr
         said = []

@@ -42,7 +42,8 @@ pages = Blueprint("pages", __name__)
 
 def register(app: Flask) -> None:
     """Add the pages to ``app``."""
-    from web import asking, collection, indexing, reading  # noqa: F401  (they add their routes)
+    # They add their routes.
+    from web import asking, collection, indexing, manual, reading, sessions  # noqa: F401
 
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(day=day_in_words, moment=_moment, type_name=type_name, short=_name)

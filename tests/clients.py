@@ -64,10 +64,9 @@ def small_home(path: Path, encoder: Any, *given: str) -> Iterator[Home]:
 
 
 @contextmanager
-def serving(home: Path, *options: str) -> Iterator[str]:
+def serving(home: Path) -> Iterator[str]:
     """The address of a real service over a home, in a process of its own."""
     command = [sys.executable, "-m", "khazri", "--home", str(home), "serve", "--port", "0"]
-    command += options
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr
         said = []

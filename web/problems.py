@@ -9,6 +9,7 @@ from typing import NoReturn
 from flask import Flask, Response, render_template, request
 from pydantic import ValidationError
 from werkzeug.exceptions import (
+    BadHost,
     BadRequest,
     HTTPException,
     InternalServerError,
@@ -94,7 +95,8 @@ def _unexpected(error: Exception) -> Response:
 
 
 def _shown(response: Response, title: str, detail: str) -> Response:
-    if request.path.startswith(PROGRAMS):
+    # Where the host is no name at all, no page can be made, since its links can't.
+    if request.path.startswith(PROGRAMS) or isinstance(request.routing_exception, BadHost):
         problem = Problem(
             title=title,
             status=response.status_code,

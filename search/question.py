@@ -13,7 +13,8 @@ anything else             the question, however long
 
 The same field twice means either value (``type:pdf type:docx``), of two dates the last counts;
 different fields add up.
-What looks like a filter and is none is searched as words, and a note says so.
+What looks like a filter and is none is searched as words, and a note says so; so are phrases
+beyond the twentieth.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from index.keyword import words
 from index.values import Filter
 
 PARTS = 3  # questions that are answered at once, at most
+PHRASES = 20  # each is looked for by itself, which takes time
 LEAST = 3  # words of a question that stands for itself
 LONGEST = 20_000  # characters of a question; far beyond what the model reads
 
@@ -76,6 +78,9 @@ def parse(query: str, more: str = "") -> Question:
             without.append(match["without"])
         else:
             asked.append(match.group())
+    distinct = tuple(dict.fromkeys(phrases))
+    if len(distinct) > PHRASES:
+        notes.append(f"Phrases beyond the first {PHRASES} were searched as words.")
     text = " ".join("".join(part if part.isspace() else f" {part} " for part in asked).split())
     filter = Filter(
         tuple(lists["source"]),
@@ -84,7 +89,7 @@ def parse(query: str, more: str = "") -> Question:
         dates.get("before"),
         dates.get("after"),
         tuple(dict.fromkeys(without)),
-        tuple(phrases),
+        distinct[:PHRASES],
     )
     return Question(text, filter, tuple(notes))
 

@@ -79,6 +79,15 @@ def test_a_phrase_without_words_is_none() -> None:
     assert parse('why "???"').filter.empty
 
 
+def test_a_phrase_counts_once_and_not_too_many_count() -> None:
+    assert parse('"a b" "a b" "c"').filter.phrases == ("a b", "c")
+    found = parse(" ".join(f'"phrase {n}"' for n in range(5_000)))
+    assert found.filter.phrases == tuple(f"phrase {n}" for n in range(20))
+    assert found.text.endswith("phrase 4999")
+    (note,) = found.notes
+    assert "first 20" in note
+
+
 def test_filters_may_come_apart_from_the_question() -> None:
     assert parse("storm", "type:pdf -ferry") == Question(
         "storm", Filter(types=("pdf",), without=("ferry",))

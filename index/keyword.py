@@ -1,8 +1,8 @@
 """The keyword index: Whoosh's segments, and the arrays decoded from them. Only this file knows it.
 
 Each segment of the collection is one Whoosh index of one segment, written once. Whoosh keeps the
-postings of record, with positions for phrases; ranking is done from the arrays beside it, which
-give the same scores as Whoosh's own ``BM25F`` (``tests/test_keyword.py`` holds them together).
+postings of record; ranking is done from the arrays beside it, which give the same scores as
+Whoosh's own ``BM25F`` (``tests/test_keyword.py`` holds them together).
 """
 
 from __future__ import annotations
@@ -16,14 +16,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from whoosh import query
 from whoosh.analysis import Analyzer, Token
 from whoosh.fields import STORED, TEXT, Schema
 from whoosh.filedb.filestore import FileStorage
 from whoosh.index import FileIndex
 from whoosh.lang.porter import stem as porter
 from whoosh.lang.stopwords import stoplists
-from whoosh.searching import Searcher
 from whoosh.util.numeric import byte_to_length
 
 from index.languages import ENGLISH, MARKS, STOP, UNSPACED, among, code, of_word, stem, unspaced
@@ -239,21 +237,6 @@ def _length_bytes(perdoc: Any, name: str, count: int) -> list[int]:
 
     column = perdoc._cached_reader(_lenfield(name), LENGTHS_COLUMN)
     return [int(column[i]) for i in range(count)] if column is not None else [0] * count
-
-
-def phrase_numbers(folder: Path, phrase: str, languages: Sequence[str]) -> list[int]:
-    """Document numbers of a segment in whose text the terms of ``phrase`` follow each other.
-
-    Stems are compared, those of each language, so the caller still has to verify the words.
-    """
-    variants = {tuple(word.term for word in words(phrase, language)) for language in languages}
-    numbers: set[int] = set()
-    with Searcher(_open(folder).reader()) as searcher:
-        for sought in filter(None, variants):
-            one = query.Term("text", sought[0])
-            found = query.Phrase("text", list(sought)) if len(sought) > 1 else one
-            numbers.update(found.docs(searcher))
-    return sorted(numbers)
 
 
 def _storage(folder: Path) -> FileStorage:

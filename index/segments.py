@@ -24,7 +24,7 @@ from index.disk import file_hash, flush, of_disk
 from index.errors import KhazriError
 from index.keyword import Entry
 from index.postings import Postings
-from index.vectors import Half, Vectors
+from index.vectors import Half, Vectors, arrays_of
 from index.vocabulary import Vocabulary
 
 log = logging.getLogger("khazri.segments")
@@ -66,19 +66,6 @@ class Segment:
         """Its terms in their order, read when they are first asked for."""
         return Vocabulary.of(self.postings)
 
-    @cached_property
-    def _phrases(self) -> Path:
-        return self.folder / "keyword"
-
-    def phrase(self, phrase: str, languages: Sequence[str]) -> list[int]:
-        """Document numbers where the terms of a phrase follow each other (to be verified)."""
-        try:
-            return keyword.phrase_numbers(self._phrases, phrase, languages)
-        except Exception as error:  # Whoosh may raise anything over files that changed
-            log.warning("%s can't be read (%s); its arrays are used", self._phrases, repr(error))
-            every = ([w.term for w in keyword.words(phrase, one)] for one in languages)
-            return sorted({n for terms in every for n in self.postings.holding(terms)})
-
 
 def build(folder: Path, entries: Sequence[Entry], documents: Sequence[int], rows: Half) -> Files:
     """Write a segment into its empty folder and flush it to the disk; return its files.
@@ -100,7 +87,7 @@ def _build(folder: Path, entries: Sequence[Entry], documents: Sequence[int], row
     postings = keyword.write(folder / "keyword", entries)
     postings["documents"] = np.asarray(documents, np.int64)
     arrays.save(folder / "postings.safetensors", postings)
-    arrays.save(folder / "vectors.safetensors", {"ids": postings["ids"], "rows": rows})
+    arrays.save(folder / "vectors.safetensors", arrays_of(postings["ids"], rows))
     files = {str(p.relative_to(folder)): _summed(p) for p in _files(folder)}
     for path in [folder / "keyword", folder, folder.parent]:
         flush(path)
@@ -117,7 +104,7 @@ def derive(folder: Path, files: Files, new: Path, ids: Ids, rows: Half) -> Files
         for name in files:
             if name != "vectors.safetensors":
                 os.link(folder / name, new / name)
-        arrays.save(new / "vectors.safetensors", {"ids": np.asarray(ids), "rows": rows})
+        arrays.save(new / "vectors.safetensors", arrays_of(np.asarray(ids), rows))
         made = {**files, "vectors.safetensors": _summed(new / "vectors.safetensors")}
         for path in [new / "keyword", new, new.parent]:
             flush(path)

@@ -12,15 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 from index import facets, keyword
-from index.folding import fold, pattern
+from index.folding import pattern
 from index.keyword import field_terms
 from index.languages import ENGLISH
 from index.postings import Statistics
 from index.segments import Segment
 from index.stored import Stored, marks
 from index.values import Filter, Hit, Passage
-from index.vectors import cosines
+from index.vectors import nearest
 
+SOUGHT = 2_000  # passages in which the phrases of a question are looked for, at most
 NEAREST = 200  # passages among which those of other documents are looked for
 
 Mask = npt.NDArray[np.bool_]
@@ -53,6 +54,20 @@ class Selection:
     count: int
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a phrase stands, as one mask for each segment.
+
+    ``whole`` tells whether every passage was read that may hold it.
+    """
+
+    masks: tuple[Mask, ...]
+    whole: bool
+
+    def __bool__(self) -> bool:
+        return any(mask.any() for mask in self.masks)
+
+
 class Snapshot(Stored):
     """What a store held at one moment. Used by one question, in one thread."""
 
@@ -60,6 +75,7 @@ class Snapshot(Stored):
         super().__init__(db)
         self._view = view
         self.generation = view.generation
+        self._phrases: dict[str, Standing] = {}
 
     @property
     def model(self) -> str:
@@ -84,7 +100,7 @@ class Snapshot(Stored):
         for term in unwanted:
             masks = [_and(m, ~_holding(s, term)) for m, s in self._each(masks)]
         for phrase in filter.phrases:
-            found = self._standing(phrase, masks)
+            found = self.standing(phrase).masks
             masks = [_and(m, f) for m, f in zip(masks, found, strict=True)]
         count = sum(len(s) if m is None else int(m.sum()) for m, s in self._each(masks))
         return Selection(tuple(masks), count)
@@ -126,20 +142,33 @@ class Snapshot(Stored):
         )
         return np.fromiter((row[0] for row in rows), np.int64)
 
-    def _standing(self, phrase: str, masks: Sequence[Mask | None]) -> list[Mask]:
-        """Where a phrase stands word for word: found by its stems, verified in the text."""
-        sought = pattern(phrase)
-        found = []
-        for mask, segment in self._each(masks):
-            numbers = np.asarray(segment.phrase(phrase, self.languages), np.int64)
-            if mask is not None and len(numbers):
-                numbers = numbers[mask[numbers]]
-            passages = self.fetch([int(id) for id in segment.ids[numbers]])
-            holding = [p.id for p in passages if sought.search(fold(p.text))]
-            here = np.zeros(len(segment), bool)
-            here[segment.numbers(np.asarray(holding, np.int64))] = True
-            found.append(here)
-        return found
+    def standing(self, phrase: str, most: int = SOUGHT) -> Standing:
+        """Where a phrase stands word for word: its words by their stems, then read in the text.
+
+        Of more than ``most`` passages that hold all of its words those are read that hold them
+        the most, so that a phrase of common words takes no longer than another.
+        """
+        if phrase not in self._phrases:
+            self._phrases[phrase] = self._stands(phrase, most)
+        return self._phrases[phrase]
+
+    def _stands(self, phrase: str, most: int) -> Standing:
+        spoken = {tuple(w.term for w in keyword.words(phrase, one)) for one in self.languages}
+        masks: list[Mask] = []
+        for alive, segment in self._each(self._view.alive):
+            mask = np.zeros(len(segment), bool)
+            for terms in spoken:
+                mask[segment.postings.holding(terms)] = True
+            masks.append(_and(alive, mask))
+        held = Selection(tuple(masks), sum(int(mask.sum()) for mask in masks))
+        whole = held.count <= most
+        if whole:
+            ids = self.selected(held)
+        else:
+            each = list(dict.fromkeys(term for terms in spoken for term in terms))
+            ids = [hit.passage_id for hit in self.keyword(each, most, held)[0]]
+        found = np.asarray(self.standing_in(ids, pattern(phrase)), np.int64)
+        return Standing(tuple(np.isin(s.ids, found) for s in self._view.segments), whole)
 
     # The legs
 
@@ -165,13 +194,10 @@ class Snapshot(Stored):
         self, vector: npt.NDArray[np.float16], k: int | None, selection: Selection | None = None
     ) -> list[Hit]:
         """The ``k`` passages (None: all) whose vectors have the highest cosine with ``vector``."""
-        parts = []
-        for segment, mask in zip(self._view.segments, self._masks(selection), strict=True):
-            scores = segment.vectors.scores(vector)
-            if mask is not None:
-                scores = np.where(mask, scores, -np.inf)
-            parts.append((segment, scores))
-        return _best(parts, k, floor=-np.inf)
+        masks = self._masks(selection)
+        parts = [(s.vectors, m) for s, m in zip(self._view.segments, masks, strict=True)]
+        ids, scores = nearest(parts, vector, k)
+        return [Hit(*pair) for pair in zip(ids.tolist(), scores.tolist(), strict=True)]
 
     def _masks(self, selection: Selection | None) -> Sequence[Mask | None]:
         return self._view.alive if selection is None else selection.masks
@@ -197,7 +223,7 @@ class Snapshot(Stored):
         """The cosine of ``vector`` with each passage: shape ``(ids,)``."""
         scores = np.zeros(len(ids))
         for segment, at, numbers in self._located(ids):
-            scores[at] = cosines(vector, segment.vectors.rows[numbers])
+            scores[at] = segment.vectors.scores(vector, numbers)
         return scores
 
     def _located(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sqlite3
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from index.errors import KhazriError
+from index.folding import fold
 from index.languages import ENGLISH, code
 from index.rows import bounds, digest, load_blocks, seal
 from index.values import Block, Document, Passage, file_of
@@ -94,6 +96,35 @@ class Stored:
         Each document is verified: its text against its hash, the rest against its seal.
         """
         return fetch(self._db, ids)
+
+    def standing_in(self, ids: Sequence[int], sought: re.Pattern[str]) -> list[int]:
+        """Those of the passages in whose folded text, verified, a pattern is found."""
+        found: list[int] = []
+        document, text = 0, ""
+        for start in range(0, len(ids), 500):
+            part = ids[start : start + 500]
+            rows = self._db.execute(
+                f'SELECT id, document_id, start, "end" FROM passages WHERE id IN ({marks(part)})'
+                " ORDER BY document_id",
+                list(part),
+            ).fetchall()
+            for row in rows:
+                if row["document_id"] != document:
+                    document, text = row["document_id"], self._intact(row["document_id"])
+                if sought.search(fold(text[row["start"] : row["end"]])):
+                    found.append(int(row["id"]))
+        return found
+
+    def _intact(self, id: int) -> str:
+        """A document's text; empty where it is damaged."""
+        row = self._db.execute(
+            "SELECT text, text_hash FROM texts JOIN documents ON id = document_id WHERE id = ?",
+            [id],
+        ).fetchone()
+        try:
+            return _verified(*row, id) if row else ""
+        except KhazriError:
+            return ""
 
     def dates(self, ids: Sequence[int]) -> list[str | None]:
         """When the document of each passage was published."""

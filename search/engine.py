@@ -15,9 +15,9 @@ from index.embeddings import Encoder, Half
 from index.errors import KhazriError
 from index.keyword import asked, terms, words
 from index.languages import among
-from index.snapshot import Selection, Snapshot
+from index.snapshot import SOUGHT, Selection, Snapshot
 from index.store import Store
-from index.values import Filter, Hit, Passage
+from index.values import Hit, Passage
 from search.answers import READ, Asked, compose
 from search.confidence import THRESHOLD
 from search.fusion import FOREIGN, SEMANTIC, answering, convex, reciprocal_rank
@@ -316,11 +316,18 @@ def narrowed(snapshot: Snapshot, question: Question) -> tuple[Question, Selectio
     """What a question's filter leaves. A phrase that stands nowhere is searched as words."""
     standing, notes = [], list(question.notes)
     base = replace(question.filter, phrases=())
+    most = SOUGHT // max(len(question.filter.phrases), 1)
     for phrase in question.filter.phrases:
-        if snapshot.select(Filter(phrases=(phrase,))).count:
+        found = snapshot.standing(phrase, most)
+        if found:
             standing.append(phrase)
         else:
             notes.append(f"“{phrase}” stands nowhere word for word, so its words were searched.")
+        if not found.whole:
+            notes.append(
+                f"The words of “{phrase}” are frequent: it was looked for in the {most:,} passages"
+                " that hold them the most."
+            )
     filter = replace(base, phrases=tuple(standing))
     return Question(question.text, filter, tuple(notes)), snapshot.select(filter)
 

@@ -15,15 +15,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NoReturn, cast
 
-from flask import Flask, Response, current_app, g, has_request_context, request
+from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException, ServiceUnavailable, TooManyRequests
 
 from search.engine import Step
 from web.metrics import Metrics
-from web.services import Services, services, took_ms
+from web.services import Services, late, services, took_ms
 
+SAFE = ("GET", "HEAD", "OPTIONS")
 FREE = ("static", "health", "ready")  # endpoints that neither count nor are refused
 IDLE = (*FREE, "metrics")  # those that do no work on the collection
+ASKING, CHANGING = 8, 2  # requests that are worked on at once; the others in hand wait for those
 AGAIN = 1  # seconds after which asking again is worth it, where nothing better is known
 CLIENTS = 100_000  # that are remembered, at most
 
@@ -85,10 +87,17 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What was taken on so far."""
+    """What was taken on so far.
+
+    Of the requests that have a place only a few are worked on at once: threads that compute take
+    turns anyway, and many of them would only keep each other, and the health checks, waiting.
+    Questions don't wait for what changes the collection, of which but one can be committed.
+    """
 
     rates: Rates
     places: Places
+    asking: threading.Semaphore
+    changing: threading.Semaphore
 
 
 def register(app: Flask) -> None:
@@ -98,7 +107,12 @@ def register(app: Flask) -> None:
     """
     known: Services = app.extensions["khazri"]
     settings = known.home.settings
-    limits = Limits(Rates(settings.rate), Places(settings.max_requests))
+    limits = Limits(
+        Rates(settings.rate),
+        Places(settings.max_requests),
+        threading.Semaphore(ASKING),
+        threading.Semaphore(CHANGING),
+    )
     app.extensions["khazri.limits"] = limits
     known.metrics.in_hand.set_function(lambda: limits.places.taken)
     app.before_request(_not_too_often)
@@ -122,7 +136,8 @@ def admit() -> None:
         _in_rate(f"key {key}")
     if request.endpoint in IDLE:
         return
-    if not _limits().places.take():
+    limits = _limits()
+    if not limits.places.take():
         refuse(
             "requests",
             ServiceUnavailable(
@@ -131,6 +146,10 @@ def admit() -> None:
             ),
         )
     g.placed = True
+    turn = limits.asking if request.method in SAFE else limits.changing
+    if not turn.acquire(timeout=max(_seconds() - took_ms() / 1000, 0)):
+        _too_late()
+    g.turn = turn
 
 
 def _limited() -> bool:
@@ -174,34 +193,42 @@ def _counted(response: Response) -> Response:
 
 
 def _kept_while_streaming(response: Response) -> Response:
-    """A reply that is made while it is sent keeps its place until its end."""
-    if response.is_streamed and g.pop("placed", False):
+    """A reply that is made while it is sent keeps its place until its end.
+
+    A file is none: the server sends it, and never says that it is done.
+    """
+    made = response.is_streamed and not response.direct_passthrough
+    if made and g.pop("placed", False):
         response.call_on_close(_limits().places.leave)
     return response
 
 
 def _left(error: BaseException | None = None) -> None:
+    if turn := g.pop("turn", None):
+        turn.release()
     if g.pop("placed", False):
         _limits().places.leave()
 
 
-def late() -> bool:
-    """Whether the present request has taken as long as one may."""
-    return has_request_context() and took_ms() > services().home.settings.request_seconds * 1000
+def _seconds() -> float:
+    return services().home.settings.request_seconds
 
 
 def in_time() -> None:
     """Give up the present request where it is late. Called before each step of work."""
     if late():
-        seconds = services().home.settings.request_seconds
-        refuse(
-            "seconds",
-            ServiceUnavailable(
-                f"The request took longer than {seconds:g} s. The service may be busy: try again"
-                " later, or ask for less at once.",
-                retry_after=AGAIN,
-            ),
-        )
+        _too_late()
+
+
+def _too_late() -> NoReturn:
+    refuse(
+        "seconds",
+        ServiceUnavailable(
+            f"The request took longer than {_seconds():g} s. The service may be busy: try again"
+            " later, or ask for less at once.",
+            retry_after=AGAIN,
+        ),
+    )
 
 
 def stepping(metrics: Metrics) -> Step:

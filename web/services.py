@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import cast
 
-from flask import current_app, g, request
+from flask import current_app, g, has_request_context, request
 from werkzeug.exceptions import NotFound
 
 from index.documents import Given
@@ -20,6 +20,8 @@ from search.results import Answer
 from web.keys import Keys
 from web.metrics import Metrics
 from web.worker import Worker
+
+PART = 1 << 20  # bytes of documents, about, that one commit adds
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +88,39 @@ def restore_document(source: str, uri: str) -> Outcome:
 
 
 def add_documents(items: Sequence[Upload | Given]) -> list[Outcome]:
-    """Store documents; larger merges that they call for are left to the background."""
+    """Store documents; larger merges that they call for are left to the background.
+
+    They are committed in parts. When the request is late, the rest is told to be not stored.
+    """
     home = services().home
-    outcomes = home.indexer.add(items)
+    outcomes: list[Outcome] = []
+    for part in _parts(items):
+        if late():
+            reason = "not stored: the request took too long; send it again, with fewer documents"
+            outcomes += [Outcome(_name(one), False, None, generation(), reason) for one in part]
+        else:
+            outcomes += home.indexer.add(part)
     if home.store.crowded():
         start_reindexing()
     return outcomes
+
+
+def _parts(items: Sequence[Upload | Given]) -> Iterator[list[Upload | Given]]:
+    """Documents in their order, about ``PART`` bytes at a time; of two of one name the last."""
+    part: list[Upload | Given] = []
+    size = 0
+    for one in {(type(one), _name(one)): one for one in items}.values():
+        part.append(one)
+        size += len(one.data if isinstance(one, Upload) else one.text)
+        if size >= PART:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
+
+
+def _name(one: Upload | Given) -> str:
+    return one.name if isinstance(one, Upload) else one.uri
 
 
 def start_reindexing() -> Job:
@@ -124,6 +153,13 @@ def no_document(id: int, removed: str = "") -> NotFound:
 def start_clock() -> None:
     """Called as a request begins."""
     g.began = perf_counter()
+
+
+def late() -> bool:
+    """Whether the present request has taken as long as one may; never outside of one."""
+    if not has_request_context():
+        return False
+    return perf_counter() - float(g.began) > services().home.settings.request_seconds
 
 
 def took_ms() -> float:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from index import sentences as module
 from index.sentences import sentences
 
 
@@ -38,6 +39,8 @@ def test_any_language_gives_sentences(language: str | None) -> None:
 @example("Fine 😀 day. Another 𝒜 one.\n\n  Last…")
 @example(" \n\t ")
 @example("e\u0301. É! \u2028 x")
+@example("A\u3000.汉’.-B?")
+@example("Monsieur A\u00a0.\u00a0B est là. Oui.")
 def test_outside_the_sentences_is_white_space(text: str) -> None:
     end = 0
     for start, stop in sentences(text):
@@ -46,3 +49,15 @@ def test_outside_the_sentences_is_white_space(text: str) -> None:
         assert text[start:stop] == text[start:stop].strip()
         end = stop
     assert not text[end:].strip()
+
+
+class PanicException(BaseException):
+    """As Rust's panics come to Python."""
+
+
+def test_a_panic_costs_the_boundaries_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def panic(language: str, text: str) -> None:
+        raise PanicException("end byte index 3 is not a char boundary")
+
+    monkeypatch.setattr(module.sentencex, "get_sentence_boundaries", panic)
+    assert parts("One. Two.\n\nThree.") == ["One. Two.", "Three."]

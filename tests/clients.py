@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import Any, NamedTuple
 
 from flask.testing import FlaskClient
 
@@ -67,17 +68,37 @@ def small_home(path: Path, encoder: Any, *given: str) -> Iterator[Home]:
 def serving(home: Path) -> Iterator[str]:
     """The address of a real service over a home, in a process of its own."""
     command = [sys.executable, "-m", "khazri", "--home", str(home), "serve", "--port", "0"]
+    with started(command) as service:
+        yield service.url
+
+
+class Service(NamedTuple):
+    """A real service: its address, its process, and the lines of its log so far."""
+
+    url: str
+    process: subprocess.Popen[str]
+    said: list[str]
+
+
+@contextmanager
+def started(command: Sequence[str]) -> Iterator[Service]:
+    """What a command serves once it says where. It is asked to end, and ends well."""
+    said: list[str] = []
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr
-        said = []
-        for line in process.stderr:
+        lines = iter(process.stderr)
+        for line in lines:
             said.append(line)
-            if "http://" in line:
+            if "Khazri is at http://" in line:
                 break
+        reader = Thread(target=lambda: said.extend(lines))  # a full pipe would stop the service
+        reader.start()
         try:
             assert "http://" in said[-1], said
-            yield next(word for word in said[-1].split() if word.startswith("http://"))
+            url = next(word for word in said[-1].split() if word.startswith("http://"))
+            yield Service(url, process, said)
         finally:
             process.terminate()
             status = process.wait(timeout=20)
-    assert status == 0
+            reader.join()
+    assert status == 0, said

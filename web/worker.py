@@ -82,6 +82,7 @@ def _start(command: Sequence[str]) -> subprocess.Popen[bytes] | None:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             env={**os.environ, **ONE_THREAD},
+            process_group=0,  # Ctrl-C is for the server, which leaves the job to be resumed
         )
     except OSError:
         log.exception("the indexing process could not be started")

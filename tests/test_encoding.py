@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from index.readers import read
@@ -121,6 +121,7 @@ def test_western_utf16_without_a_mark_comes_back(text: str) -> None:
 
 
 @given(st.binary(), st.none() | st.text())
+@example(b"\xc7\xd1\x0e<p>\xe9\xb0\xa1\xb0\xa1\xe9\x88a<p>\xe9", None)
 def test_any_bytes_give_text(data: bytes, declared: str | None) -> None:
     assert isinstance(decode(data, declared), str)
 

@@ -170,7 +170,8 @@ def _tidiest(sample: bytes) -> list[str]:
 def _rare(text: str, encoding: str) -> int:
     """How many characters only the extended form of a double-byte encoding has."""
     usual = _USUAL.get(encoding)
-    return len(text) - len(text.encode(usual, "ignore").decode(usual)) if usual else 0
+    # What Python encodes in ISO-2022 it need not decode: controls in the text pass for its own.
+    return len(text) - len(text.encode(usual, "ignore").decode(usual, "ignore")) if usual else 0
 
 
 def _names(fit: CharsetMatch) -> list[str]:

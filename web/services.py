@@ -81,7 +81,7 @@ def removal_of(source: str, uri: str) -> Removal | None:
 
 def restore_document(source: str, uri: str) -> Outcome:
     """Bring a removed document back. Raises ``NotFound`` and ``KhazriError``."""
-    found = removal(services().home.store, source, uri)
+    found = removal_of(source, uri)
     if found is None:
         raise NotFound("There is nothing to bring back under that name. It may be back already.")
     return services().home.indexer.restore(found)

@@ -1,7 +1,8 @@
 """Named arrays in one file, opened by memory map.
 
 The format is safetensors: eight bytes with the length of a JSON header, the header, the arrays.
-Its own reader copies what it reads; mapping the file costs nothing until a page is touched.
+Its own library copies what it reads and writes; mapping the file costs nothing until a page is
+touched, and a segment's arrays may be as large as the memory.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from safetensors.numpy import save as dump
 
 _DTYPES = {  # as safetensors spells them
     "I64": "<i8",
@@ -24,11 +24,24 @@ _DTYPES = {  # as safetensors spells them
     "F16": "<f2",
     "F32": "<f4",
 }
+_NAMES = {np.dtype(dtype).str: name for name, dtype in _DTYPES.items()}
 
 
 def save(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-    """Write the arrays to a new file."""
-    path.write_bytes(dump({name: np.ascontiguousarray(a) for name, a in arrays.items()}))
+    """Write the arrays to a new file, one by one: nothing is copied in memory."""
+    entries, end = {}, 0
+    # The widest numbers come first, so that all are aligned.
+    ordered = sorted(arrays.items(), key=lambda named: -named[1].itemsize)
+    for name, array in ordered:
+        start, end = end, end + array.nbytes
+        dtype = _NAMES[array.dtype.newbyteorder("<").str]
+        entries[name] = {"dtype": dtype, "shape": array.shape, "data_offsets": (start, end)}
+    header = json.dumps(entries).encode()
+    header += b" " * (-len(header) % 8)
+    with path.open("wb") as file:
+        file.write(len(header).to_bytes(8, "little") + header)
+        for _, array in ordered:
+            file.write(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).data)
 
 
 def load(path: Path) -> dict[str, npt.NDArray[Any]]:

@@ -35,6 +35,7 @@ from index.rows import Rows, digest, read_anew
 from index.segments import Damaged, Files, Segment, build, load_files, open_segment
 from index.snapshot import Mask, Snapshot, View
 from index.stored import fetch, spoken
+from index.vectors import gathered
 
 log = logging.getLogger("khazri.store")
 
@@ -418,7 +419,6 @@ def _living(
     """What is alive in some segments, by passage id, and the ids of what is not."""
     deleted = _ids(db, "SELECT passage_id FROM deletions")
     ids = np.concatenate([segment.ids for segment in segments])
-    rows = np.concatenate([segment.vectors.rows for segment in segments])
     order = np.argsort(ids)
     order = order[~np.isin(ids[order], deleted)]
     passages = fetch(db, [int(id) for id in ids[order]])
@@ -426,4 +426,5 @@ def _living(
     order = order[np.isin(ids[order], [passage.id for passage in passages])]
     entries = [Entry.of(p) for p in passages]
     dead = np.intersect1d(ids, deleted)
-    return entries, [p.document.id for p in passages], rows[order], [int(n) for n in dead]
+    rows = gathered([segment.vectors.rows for segment in segments], order)
+    return entries, [p.document.id for p in passages], rows, [int(n) for n in dead]

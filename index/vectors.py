@@ -1,38 +1,133 @@
-"""The vectors of one segment: half-precision rows, compared exactly with a question's vector."""
+"""The vectors of one segment: half-precision rows, compared with a question's vector.
+
+A few ten thousand rows are compared exactly, each with two bytes a dimension. Beyond that the
+codes of large segments propose rows, and these are compared exactly.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numkong
 import numpy as np
 import numpy.typing as npt
 
+from index import codes
+from index.codes import Codes
+
+EXACT = 32_768  # rows up to which each is compared: a millisecond
+DEPTH = 10  # times as many rows as are wanted are proposed by their codes
+SPARSE = 3  # rows picked out one by one cost this many times what they cost in a row
+
 Half = npt.NDArray[np.float16]
+Ints = npt.NDArray[np.int64]
+Scores = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Vectors:
     """The opened vectors of one segment: ``rows[i]`` is the unit vector of passage ``ids[i]``.
 
-    ``rows`` has shape ``(passages, dimensions)``; ``ids`` ascend.
+    ``rows`` has shape ``(passages, dimensions)``; ``ids`` ascend. ``codes`` and ``centroids`` are
+    those of ``index.codes``, which small segments and those of an older Khazri do without.
     """
 
-    ids: npt.NDArray[np.int64]
+    ids: Ints
     rows: Half
+    codes: npt.NDArray[np.uint8] | None = None
+    centroids: npt.NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
 
-    def scores(self, vector: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-        """The cosine of each row with a unit ``vector``: one pass over two bytes a dimension."""
-        return cosines(vector, self.rows)
+    @cached_property
+    def coded(self) -> Codes | None:
+        """Its codes, laid out for scanning when they are first asked for."""
+        if self.codes is None or self.centroids is None or not codes.available():
+            return None
+        return Codes(self.codes, self.centroids)
+
+    def scores(self, vector: npt.NDArray[Any], numbers: Ints | None = None) -> Scores:
+        """The cosine of rows (None: all) with a unit ``vector``, exactly."""
+        if numbers is None:
+            return cosines(vector, self.rows)
+        if len(numbers) * SPARSE > len(self):
+            return cosines(vector, self.rows)[numbers]
+        return cosines(vector, self.rows[numbers])
 
 
-def cosines(vector: npt.NDArray[Any], rows: Half) -> npt.NDArray[np.float64]:
+def cosines(vector: npt.NDArray[Any], rows: Half) -> Scores:
     """Dot products of a unit vector with unit rows, accumulated in single precision."""
     if not len(rows):
         return np.empty(0)
     one = np.ascontiguousarray(vector, np.float16)[None]
     return np.asarray(numkong.cdist(one, rows, "dot"), np.float64).reshape(-1)
+
+
+def arrays_of(ids: npt.NDArray[Any], rows: Half) -> dict[str, npt.NDArray[Any]]:
+    """What a segment stores of its vectors."""
+    return {"ids": ids, "rows": rows, **codes.encode(rows)}
+
+
+def gathered(parts: Sequence[Half], places: Ints) -> Half:
+    """The rows at ``places`` of all parts one after the other, copied once."""
+    rows = np.empty((len(places), parts[0].shape[1]), np.float16)
+    start = 0
+    for part in parts:
+        here = (start <= places) & (places < start + len(part))
+        rows[here] = part[places[here] - start]
+        start += len(part)
+    return rows
+
+
+def nearest(
+    parts: Sequence[tuple[Vectors, Mask | None]], vector: npt.NDArray[Any], k: int | None
+) -> tuple[Ints, Scores]:
+    """The ``k`` passages (None: all) with the highest cosines, and these; ties by passage id.
+
+    ``parts`` are segments, each with a mask of the rows that count (None: all). Up to ``EXACT``
+    such rows, all are compared; beyond that, those of small segments and the proposed ones.
+    """
+    count = sum(len(v) if mask is None else int(np.count_nonzero(mask)) for v, mask in parts)
+    if k is None or count <= EXACT:
+        chosen = [_standing(mask) for _, mask in parts]
+    else:
+        chosen = _proposed(parts, vector, k * DEPTH)
+    ids, scores = [np.empty(0, np.int64)], [np.empty(0)]
+    for (vectors, _), numbers in zip(parts, chosen, strict=True):
+        ids.append(vectors.ids if numbers is None else vectors.ids[numbers])
+        scores.append(vectors.scores(vector, numbers))
+    return _highest(np.concatenate(ids), np.concatenate(scores), k)
+
+
+def _standing(mask: Mask | None) -> Ints | None:
+    return None if mask is None else np.flatnonzero(mask)
+
+
+def _proposed(
+    parts: Sequence[tuple[Vectors, Mask | None]], vector: npt.NDArray[Any], most: int
+) -> list[Ints | None]:
+    """The rows of each segment to compare: of all that have codes, the ``most`` best by these."""
+    found = [v.coded.nearest(vector, most, mask) if v.coded else None for v, mask in parts]
+    estimates = np.concatenate([np.empty(0), *(one[1] for one in found if one)])
+    floor = -np.inf
+    if len(estimates) > most:
+        floor = np.partition(estimates, len(estimates) - most)[len(estimates) - most]
+    return [
+        _standing(mask) if one is None else np.sort(one[0][one[1] >= floor])
+        for one, (_, mask) in zip(found, parts, strict=True)
+    ]
+
+
+def _highest(ids: Ints, scores: Scores, k: int | None) -> tuple[Ints, Scores]:
+    """The ``k`` highest scores in their order; ties by passage id."""
+    if k is not None and len(scores) > k:
+        # all that are at least the k-th highest, so that ties are decided below
+        kept = np.flatnonzero(scores >= np.partition(scores, len(scores) - k)[len(scores) - k])
+        ids, scores = ids[kept], scores[kept]
+    order = np.lexsort((ids, -scores))[:k]
+    return ids[order], scores[order]

@@ -76,7 +76,7 @@ STEPS = {
     "the lock": refused(FileLock, "acquire"),
     "the folder of the segment": refused(Path, "mkdir"),
     "the words": refused(FileStorage, "create_file"),
-    "the arrays": refused(Path, "write_bytes"),
+    "the arrays": refused(segments.arrays, "save"),
     "the flush": refused(os, "fsync"),
     "the catalog": full_database("catalog"),
 }

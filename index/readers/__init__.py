@@ -90,6 +90,8 @@ def content(format: Format, data: bytes) -> Content:
         return format.read(data)
     except (Unreadable, MemoryError):
         raise
+    except RecursionError as error:
+        raise Unreadable("damaged: it is nested too deeply to be read") from error
     except Exception as error:  # whatever a parser fails with, the file is at fault
         reason = str(error).split("\n")[0][:120] or type(error).__name__
         raise Unreadable(f"damaged: it cannot be read as {format.type} ({reason})") from error

@@ -13,6 +13,7 @@ from index.values import SEPARATOR, Content
 
 DEPTH = 4  # files within files within files …
 UNPACKED = 1 << 30  # bytes of all that is within one file, however deep
+FILES = 100_000  # within one file, however deep
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class _Files:
     """A walk through one file: what was unpacked so far, and which paths are taken."""
 
     def __init__(self) -> None:
-        self.unpacked = 0
+        self.unpacked = self.files = 0
         self.taken: dict[str, int] = {}
 
     def parts(self, data: bytes, name: str, path: str, depth: int) -> Iterator[Part]:
@@ -55,6 +56,10 @@ class _Files:
         for inner in _unpacked(format, data, rest):
             at = self._free(path, inner.name) if inner.name else path
             self.unpacked += len(inner.data)
+            self.files += 1
+            if self.files > FILES:
+                yield Part(at, None, f"too many files: over {FILES:,}; the rest was not read")
+                return
             if inner.reason:
                 yield Part(at, None, inner.reason)
             elif depth == DEPTH:

@@ -38,6 +38,7 @@ log = logging.getLogger("khazri.backup")
 FORMAT = 1
 WAIT = 10.0  # seconds that a restore waits for those who write
 MANIFEST, CATALOG, EMBEDDINGS = "manifest.json", "catalog.db", "embeddings.db"
+LONGEST = 64 << 20  # bytes of a manifest; each upload takes some 150
 OWN = ("khazri.toml", "questions.jsonl")  # what a person writes: settings, questions for testing
 _MEMBER = re.compile(
     r"manifest\.json|catalog\.db|embeddings\.db|khazri\.toml|questions\.jsonl|uploads/[0-9a-f]{64}"
@@ -145,7 +146,8 @@ def _unpack(file: Path, folder: Path) -> list[str]:
             strange = [name for name in names if not _MEMBER.fullmatch(name)]
             if strange or len(set(names)) != len(names):
                 raise _refused(file, f"it holds {strange[0] if strange else 'a name twice'!r}")
-            manifest = _load(archive.read(MANIFEST), file)
+            with archive.open(MANIFEST) as told:
+                manifest = _load(told.read(LONGEST), file)
             if manifest.members.keys() != set(names) - {MANIFEST}:
                 raise _refused(file, "its manifest does not name what it holds")
             for name, (size, hash) in manifest.members.items():
@@ -155,7 +157,11 @@ def _unpack(file: Path, folder: Path) -> list[str]:
                     raise _refused(file, f"{name} is not what was written into it")
     except FileNotFoundError:
         raise KhazriError(f"{file} does not exist. Check the path.") from None
-    except (zipfile.BadZipFile, KeyError, EOFError, zipfile.zlib.error) as error:  # type: ignore[attr-defined]
+    except KhazriError:
+        raise
+    except Exception as error:  # zipfile and what unpacks for it have many of their own
+        if isinstance(error, OSError) and error.errno:  # which speaks of the disk
+            raise
         raise _refused(file, f"it is no whole ZIP file ({error})") from error
     return list(manifest.members)
 
@@ -296,7 +302,14 @@ def _load(data: bytes, file: Path) -> Manifest:
         if CATALOG not in members:
             raise _refused(file, "it holds no catalog")
         return Manifest(int(value["generation"]), members)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (
+        ArithmeticError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ) as error:
         raise _refused(file, f"its manifest can't be read ({error!r})") from error
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import sqlite3
+import struct
 import subprocess
 import sys
 import threading
@@ -359,6 +360,42 @@ def test_a_manifest_that_does_not_fit_is_refused(home: Home, file: Path) -> None
     with zipfile.ZipFile(file, "a") as archive:
         archive.writestr(f"uploads/{'0' * 64}", b"not in the manifest")
     assert "manifest does not name" in refused(file, home.path)
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        b"",
+        b"[" * 1_000_000,
+        b'{"khazri-backup": 1, "generation": 1e999, "members": {"catalog.db": [1, "a"]}}',
+        b'{"khazri-backup": 1, "generation": 1, "members": {"catalog.db": [1e999, "a"]}}',
+        b'{"khazri-backup": 1, "generation": 1, "members": []}',
+        b'{"khazri-backup": {}, "generation": 1, "members": {}}',
+        b"null",
+        bytes(100 << 20),
+    ],
+    ids=range(8),
+)
+def test_a_hostile_manifest_is_refused(home: Home, tmp_path: Path, manifest: bytes) -> None:
+    other = tmp_path / "other.zip"
+    with zipfile.ZipFile(other, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        archive.writestr(MANIFEST, manifest)
+    assert "its manifest" in refused(other, home.path)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA, 0x63])
+@pytest.mark.parametrize("flags", [0, 1])
+def test_members_that_do_not_unpack_are_refused(
+    home: Home, tmp_path: Path, method: int, flags: int
+) -> None:
+    other = tmp_path / "other.zip"
+    with zipfile.ZipFile(other, "w") as archive:
+        archive.writestr(MANIFEST, b"junk that is no stream of that kind")
+    data = bytearray(other.read_bytes())
+    for at in (0, data.index(b"PK\x01\x02") + 2):  # the local header, and the central one
+        data[at + 6 : at + 10] = struct.pack("<HH", flags, method)
+    other.write_bytes(data)
+    assert "no whole ZIP file" in refused(other, home.path)
 
 
 def test_a_newer_catalog_is_refused(home: Home, file: Path, tmp_path: Path) -> None:

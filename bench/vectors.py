@@ -118,7 +118,7 @@ def measure(folder: Path) -> dict[str, float]:
     questions = np.load(QUESTIONS)
     before = resident()
     began = time.perf_counter()
-    parts = [(Vectors(**arrays.load(path)), None) for path in sorted(folder.iterdir())]
+    parts = [(Vectors.of(arrays.load(path)), None) for path in sorted(folder.iterdir())]
     opened = time.perf_counter() - began
     nearest(parts, questions[0], WANTED)
     first = time.perf_counter() - began - opened

@@ -8,6 +8,7 @@ of them are compared with a question by faiss's fast scan, whose tables fit into
 from __future__ import annotations
 
 from functools import cache
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ def encode(rows: Half) -> dict[str, npt.NDArray[Any]]:
     faiss = _faiss()
     if faiss is None or count < LEAST or width % PIECE:
         return {}
+    faiss.omp_set_num_threads(1)  # for this thread: while indexing, the encoder has the processors
     quantizer = faiss.ProductQuantizer(width, width // PIECE, BITS)
     quantizer.cp.niter = ROUNDS
     quantizer.cp.min_points_per_centroid = 1  # or it warns of few
@@ -51,21 +53,10 @@ class Codes:
     """The opened codes of one segment. Any number of threads search them at once."""
 
     def __init__(self, codes: Bytes, centroids: Single) -> None:
-        """Lay out the codes for scanning: a copy in memory, of their size and eight bytes a row."""
-        faiss = _faiss()
-        pieces = len(centroids)
-        width, count = pieces * PIECE, len(codes)
-        whole = faiss.IndexFlatIP(width)  # one list, so that all is scanned
-        whole.add(np.zeros((1, width), np.float32))
-        plain = faiss.IndexIVFPQ(whole, width, 1, pieces, BITS, faiss.METRIC_INNER_PRODUCT)
-        plain.by_residual = False
-        plain.is_trained = True
-        faiss.copy_array_to_vector(centroids.ravel(), plain.pq.centroids)
-        numbers, given = np.arange(count), np.ascontiguousarray(codes)
-        plain.invlists.add_entries(0, count, faiss.swig_ptr(numbers), faiss.swig_ptr(given))
-        plain.ntotal = count
-        self._index = faiss.IndexIVFPQFastScan(plain)
-        self._index.referenced_objects = [whole]  # it would keep the plain one, and twice the codes
+        self._codes = codes
+        self._centroids = centroids
+        self._index: Any = None
+        self._guard = Lock()  # or each of many first questions would make its own copy
 
     def nearest(
         self, vector: npt.NDArray[Any], most: int, mask: npt.NDArray[np.bool_] | None
@@ -74,17 +65,34 @@ class Codes:
 
         ``mask`` says which rows count (None: all).
         """
-        faiss = _faiss()
-        chosen = None
+        with self._guard:
+            index = self._index = self._index or _laid_out(self._codes, self._centroids)
+        faiss, chosen = _faiss(), None
         if mask is not None:
             bits = np.packbits(mask, bitorder="little")
             chosen = faiss.SearchParametersIVF(sel=faiss.IDSelectorBitmap(bits), nprobe=1)
         question = np.asarray(vector, np.float32)[None]
-        estimates, numbers = self._index.search(
-            question, min(most, self._index.ntotal), params=chosen
-        )
+        estimates, numbers = index.search(question, min(most, index.ntotal), params=chosen)
         found = numbers[0] >= 0  # -1 where the mask leaves fewer
         return numbers[0][found], estimates[0][found]
+
+
+def _laid_out(codes: Bytes, centroids: Single) -> Any:
+    """The codes as they are scanned: a copy in memory, of their size and eight bytes a row."""
+    faiss = _faiss()
+    count, pieces = len(codes), len(centroids)
+    whole = faiss.IndexFlatIP(pieces * PIECE)  # one list, so that all is scanned
+    whole.add(np.zeros((1, pieces * PIECE), np.float32))
+    plain = faiss.IndexIVFPQ(whole, whole.d, 1, pieces, BITS, faiss.METRIC_INNER_PRODUCT)
+    plain.by_residual = False
+    plain.is_trained = True
+    faiss.copy_array_to_vector(centroids.ravel(), plain.pq.centroids)
+    numbers, given = np.arange(count), np.ascontiguousarray(codes)
+    plain.invlists.add_entries(0, count, faiss.swig_ptr(numbers), faiss.swig_ptr(given))
+    plain.ntotal = count
+    index = faiss.IndexIVFPQFastScan(plain)
+    index.referenced_objects = [whole]  # it would keep the plain one as well, and twice the codes
+    return index
 
 
 def available() -> bool:

@@ -136,7 +136,7 @@ def open_segment(id: int, folder: Path, files: Files) -> Segment:
         postings = arrays.load(folder / "postings.safetensors")
         vectors = arrays.load(folder / "vectors.safetensors")
         documents = postings.pop("documents")
-        return Segment(id, folder, documents, Postings(**postings), Vectors(**vectors))
+        return Segment(id, folder, documents, Postings(**postings), Vectors.of(vectors))
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise Damaged(f"{folder} can't be opened: {error}") from error
 

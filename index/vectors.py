@@ -6,9 +6,8 @@ codes of large segments propose rows, and these are compared exactly.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numkong
@@ -28,28 +27,26 @@ Scores = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Vectors:
     """The opened vectors of one segment: ``rows[i]`` is the unit vector of passage ``ids[i]``.
 
-    ``rows`` has shape ``(passages, dimensions)``; ``ids`` ascend. ``codes`` and ``centroids`` are
-    those of ``index.codes``, which small segments and those of an older Khazri do without.
+    ``rows`` has shape ``(passages, dimensions)``; ``ids`` ascend. Small segments, and those of an
+    older Khazri, have no codes.
     """
 
     ids: Ints
     rows: Half
-    codes: npt.NDArray[np.uint8] | None = None
-    centroids: npt.NDArray[np.float32] | None = None
+    codes: Codes | None = None
+
+    @classmethod
+    def of(cls, stored: Mapping[str, npt.NDArray[Any]]) -> Vectors:
+        """What ``arrays_of`` gave. Raises ``KeyError`` where something is missing."""
+        short = Codes(stored["codes"], stored["centroids"]) if "codes" in stored else None
+        return cls(stored["ids"], stored["rows"], short)
 
     def __len__(self) -> int:
         return len(self.ids)
-
-    @cached_property
-    def coded(self) -> Codes | None:
-        """Its codes, laid out for scanning when they are first asked for."""
-        if self.codes is None or self.centroids is None or not codes.available():
-            return None
-        return Codes(self.codes, self.centroids)
 
     def scores(self, vector: npt.NDArray[Any], numbers: Ints | None = None) -> Scores:
         """The cosine of rows (None: all) with a unit ``vector``, exactly."""
@@ -93,7 +90,7 @@ def nearest(
     such rows, all are compared; beyond that, those of small segments and the proposed ones.
     """
     count = sum(len(v) if mask is None else int(np.count_nonzero(mask)) for v, mask in parts)
-    if k is None or count <= EXACT:
+    if k is None or count <= EXACT or not codes.available():
         chosen = [_standing(mask) for _, mask in parts]
     else:
         chosen = _proposed(parts, vector, k * DEPTH)
@@ -112,7 +109,7 @@ def _proposed(
     parts: Sequence[tuple[Vectors, Mask | None]], vector: npt.NDArray[Any], most: int
 ) -> list[Ints | None]:
     """The rows of each segment to compare: of all that have codes, the ``most`` best by these."""
-    found = [v.coded.nearest(vector, most, mask) if v.coded else None for v, mask in parts]
+    found = [v.codes.nearest(vector, most, mask) if v.codes else None for v, mask in parts]
     estimates = np.concatenate([np.empty(0), *(one[1] for one in found if one)])
     floor = -np.inf
     if len(estimates) > most:

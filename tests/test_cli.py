@@ -380,6 +380,8 @@ LOADED = (
     [
         (["--help"], HEAVY),
         (["search", "--help"], HEAVY),
+        (["keys"], HEAVY),
+        (["keys", "add", "Anna"], HEAVY),
         (["status"], HEAVY[:4]),
         (["documents"], HEAVY[:4]),
         (["search", "storm", "--mode", "keyword"], HEAVY[:4]),

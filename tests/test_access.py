@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
+from threading import Thread
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -23,6 +25,7 @@ from khazri import engine_over
 from web import access
 from web.app import create_app
 from web.keys import Keys
+from web.serving import Server
 
 # Every route there is, and what it needs. A new one belongs here.
 ROLES = {
@@ -432,10 +435,28 @@ FORWARDED = {
 def test_what_proxies_say_is_believed_of_as_many_as_there_are(
     tmp_path: Path, proxies: int, seen: tuple[str, bool, str]
 ) -> None:
+    """In the app, and through the server that stands in front of it."""
     found: list[object] = []
     with app_of(tmp_path, f"proxies={proxies}", "names=khazri.example") as client:
         client.application.before_request_funcs[None].insert(
             0, lambda: found.append((request.remote_addr, request.is_secure, request.host))
         )
         assert client.get("/healthz", headers=FORWARDED).status_code == 200
-    assert found == [seen]
+        with served(client) as connection:
+            connection.request("GET", "/healthz", headers={**FORWARDED, "Host": "localhost"})
+            assert connection.getresponse().status == 200
+    assert found == [seen, seen]
+
+
+@contextmanager
+def served(client: FlaskClient) -> Iterator[HTTPConnection]:
+    """A connection to the app as it is served."""
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        server = Server(client.application, bound, 1)
+        thread = Thread(target=server.run)
+        thread.start()
+        with closing(HTTPConnection(*bound.getsockname())) as connection:
+            yield connection
+        server.end()
+        thread.join()
+        server.finish(1)

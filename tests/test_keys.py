@@ -62,7 +62,7 @@ def test_what_another_process_changed_is_seen(tmp_path: Path) -> None:
     there.revoke("one")
     assert here.read().find(text) is None
     there.path.unlink()
-    assert here.read().secret is None
+    assert here.read().keys == ()
 
 
 def test_keys_that_are_added_at_once_all_stay(tmp_path: Path) -> None:

@@ -44,11 +44,14 @@ class Key(BaseModel):
 
 
 class Ring(BaseModel):
-    """The keys of a home at one moment, and the secret that its sessions are signed with."""
+    """The keys of a home at one moment, and the secret that its sessions are signed with.
+
+    While there is no file each ring has a secret of its own, so that no session is good for long.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    secret: _Hash | None = None
+    secret: _Hash = Field(default_factory=lambda: secrets.token_hex(32))
     keys: tuple[Key, ...] = ()
 
     def find(self, text: str) -> Key | None:
@@ -106,7 +109,7 @@ class Keys:
                 ending=text[-4:],
                 hash=_hash(text),
             )
-            self._write(ring.secret or secrets.token_hex(32), (*ring.keys, key))
+            self._write(ring.secret, (*ring.keys, key))
         return text
 
     def revoke(self, text: str) -> Key:
@@ -141,7 +144,7 @@ class Keys:
                 " 'khazri keys add'."
             ) from error
 
-    def _write(self, secret: str | None, keys: tuple[Key, ...]) -> None:
+    def _write(self, secret: str, keys: tuple[Key, ...]) -> None:
         """Replace the file as a whole, or not at all; only its owner may read it."""
         part = self.path.with_suffix(".part")
         try:

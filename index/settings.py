@@ -59,6 +59,7 @@ class Settings:
     reader: str = _text("default")  # "none", or a question-answering model: a folder, on the hub
     read: int = _number(5, 1, 50)  # passages that the reader reads for a question
     threshold: float = _number(0.6, 0, 1)  # at least this likely, and an answer is given
+    cache: int = _number(500, 0, 100_000)  # replies that are kept while nothing changes
     host: str = _text("127.0.0.1")
     port: int = _number(8000, 0, 65535)
     names: tuple[str, ...] = _list()  # by which others reach the service, as behind a proxy

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, TypeVar, cast
 
 import numpy as np
 
@@ -19,16 +19,19 @@ from index.snapshot import SOUGHT, Selection, Snapshot
 from index.store import Store
 from index.values import Hit, Passage
 from search.answers import READ, Asked, compose
+from search.cache import Cache
 from search.confidence import THRESHOLD
 from search.fusion import FOREIGN, SEMANTIC, answering, convex, reciprocal_rank
 from search.question import LONGEST, PARTS, Question, asks, parse, parts
 from search.quotes import most_shared
 from search.reader import UNREAD, Reader, Reading
 from search.results import Answer, Found, Matched, Mode, Order, Rank, Result, Why
+from search.together import Together
 
 DEPTH = 300  # passages that each leg proposes
 
 Fusion = Literal["convex", "reciprocal"]
+Reply = TypeVar("Reply", Found, Answer)
 Step = Callable[[str], AbstractContextManager[object]]  # entered for the named step of answering
 
 
@@ -58,12 +61,14 @@ class Engine:
         read: int = READ,
         threshold: float = THRESHOLD,
         step: Step = nullcontext,
+        cache: int = 0,
     ) -> None:
         """``weight`` is the semantic leg's share in the convex fusion, from 0 to 1.
 
         ``reader`` reads the best ``read`` passages of a question; None leaves quotes to be chosen
         by sentence. An answer is given from the probability ``threshold`` on. Each step is taken
-        within ``step``, which may measure it, or stop the question there by raising.
+        within ``step``, which may measure it, or stop the question there by raising. ``cache`` is
+        how many replies are kept, to be given again while the collection stays as it is.
         """
         self.store = store
         self.encoder = encoder
@@ -73,6 +78,8 @@ class Engine:
         self.read = read
         self.threshold = threshold
         self.step = step
+        self.cache = Cache(cache)
+        self._together = Together()
         # A page asks twice, for results and for an answer, and people page on.
         self._vector: Callable[[Encoder, str], Half] = lru_cache(maxsize=256)(self._encoded)
         self._readings: Callable[[str, tuple[Passage, ...]], tuple[Reading, ...]] = lru_cache(
@@ -96,6 +103,22 @@ class Engine:
         With ``read`` the reader takes part in the order of the first few, which costs time; so
         does ``count``, with which all that is found is counted by source, type, tag and year.
         """
+        return self._cached(
+            lambda: self._search(query, limit, offset, mode, filter, order, read, count),
+            (query, limit, offset, mode, filter, order, read, count),
+        )
+
+    def _search(
+        self,
+        query: str,
+        limit: int,
+        offset: int,
+        mode: Mode,
+        filter: str,
+        order: Order,
+        read: bool,
+        count: bool,
+    ) -> Found:
         started = time.perf_counter()
         question = ask(query, filter)
         with self.asked(question.text, mode) as (snapshot, vector):
@@ -126,6 +149,24 @@ class Engine:
 
     def answer(self, question: str, *, filter: str = "", limit: int = 5) -> Answer:
         """Answer with verified quotes, or say why not. Raises ``KhazriError`` like ``search``."""
+        return self._cached(
+            lambda: self._answer(question, filter, limit), (question, filter, limit)
+        )
+
+    def _cached(self, find: Callable[[], Reply], key: tuple[object, ...]) -> Reply:
+        """A reply that was given before in the present generation, or a new one."""
+        if not self.cache.size:
+            return find()
+        started = time.perf_counter()
+        with self.store.snapshot() as snapshot:
+            generation = snapshot.generation
+        if kept := self.cache.get(generation, key):
+            return replace(cast(Reply, kept), took_ms=_since(started))
+        found = find()
+        self.cache.put(found.generation, key, found)
+        return found
+
+    def _answer(self, question: str, filter: str, limit: int) -> Answer:
         started = time.perf_counter()
         asked = ask(question, filter)
         with self.asked(asked.text) as (snapshot, vector):
@@ -180,8 +221,7 @@ class Engine:
 
     def _encoded(self, encoder: Encoder, text: str) -> Half:
         with self.step("encoding"):
-            vector: Half = encoder.encode([text])[0]
-        return vector
+            return self._together.vector(encoder, text)
 
     def _narrowed(self, snapshot: Snapshot, question: Question) -> tuple[Question, Selection]:
         with self.step("filtering"):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from index.embeddings import Encoder, precision, prepared
+from index.compute import compute
+from index.embeddings import Encoder, half, precision, prepared
 from index.errors import KhazriError
 from index.values import Passage, embedding_text
 
@@ -33,6 +34,7 @@ UNREAD = -50.0  # log-odds of a passage in which there is nothing to read
 BATCH = 5  # passages at a time: measured quickest for those that are read by default
 
 Logits = npt.NDArray[np.float32]
+Scores = Callable[[Any], tuple[Any, Any]]  # pairs become scores of each token as start and as end
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +72,8 @@ class Reader:
         _ = self._network
 
     @cached_property
-    def _network(self) -> tuple[Any, Any]:
-        """The tokenizer and the model."""
+    def _network(self) -> tuple[Any, Scores]:
+        """The tokenizer, and the model."""
         with self._lock:
             return _default() if self.name == DEFAULT_READER else _named(self.name)
 
@@ -91,9 +93,12 @@ class Reader:
         texts = [context(p.document.title, p.heading, p.text) for p in passages]
         leads = [len(text) - len(p.text) for text, p in zip(texts, passages, strict=True)]
         pairs, offsets, own = encoded(tokenizer, [question] * len(texts), texts, leads)
-        with torch.inference_mode(), precision():
-            out = model(**pairs)
-        starts, ends = out.start_logits.float().numpy(), out.end_logits.float().numpy()
+
+        def scored() -> list[Logits]:
+            with torch.inference_mode():
+                return [scores.float().numpy() for scores in model(pairs)]
+
+        starts, ends = compute(scored)
         for row, passage in enumerate(passages):
             if not own[row].any():  # signs alone that the model has no tokens for
                 yield Reading(passage, passage.start, passage.end, UNREAD)
@@ -162,7 +167,7 @@ def best_span(starts: Logits, ends: Logits, own: npt.NDArray[np.bool_]) -> tuple
     return int(places[first]), int(places[last]), score
 
 
-def _default() -> tuple[Any, Any]:
+def _default() -> tuple[Any, Scores]:
     """The installed MiniLM, and what it was taught beyond."""
     from transformers import AutoConfig, BertForQuestionAnswering
 
@@ -172,10 +177,35 @@ def _default() -> tuple[Any, Any]:
     model: Any = BertForQuestionAnswering(AutoConfig.from_pretrained(encoder.path))
     taught = unpack(installed(Path(encoder.path)), encoder.identity, ADAPTER)
     model.load_state_dict(taught, strict=False)
-    return _tokenizer(encoder.path), prepared(model)
+    return _tokenizer(encoder.path), _quick(model) if half() else _stock(model)
 
 
-def _named(name: str) -> tuple[Any, Any]:
+def _quick(model: Any) -> Scores:
+    from index.bert import Bert
+
+    network, pointing = Bert(model.bert), model.qa_outputs
+
+    def scores(pairs: Any) -> tuple[Any, Any]:
+        told = network(pairs["input_ids"], pairs["attention_mask"], pairs["token_type_ids"])
+        starts, ends = pointing(told).unbind(2)
+        return starts, ends
+
+    return scores
+
+
+def _stock(model: Any) -> Scores:
+    """The library's way, for any model and processor."""
+    model = prepared(model)
+
+    def scores(pairs: Any) -> tuple[Any, Any]:
+        with precision():
+            told = model(**pairs)
+        return told.start_logits, told.end_logits
+
+    return scores
+
+
+def _named(name: str) -> tuple[Any, Scores]:
     from transformers import AutoModelForQuestionAnswering
     from transformers.utils import logging
 
@@ -188,7 +218,7 @@ def _named(name: str) -> tuple[Any, Any]:
         )
         if loaded["missing_keys"]:
             raise ValueError("it was not made to answer questions")
-        return _tokenizer(name), prepared(model)
+        return _tokenizer(name), _stock(model)
     except (OSError, ValueError) as error:
         raise KhazriError(
             f"The reader {name} could not be loaded: {error}. Set reader to a folder or the name"

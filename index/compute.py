@@ -1,0 +1,25 @@
+"""The one thread that multiplies matrices.
+
+Torch has threads of its own for each thread that calls it, which wait for each other by spinning:
+several callers at once would each be slowed down by more than the number of them, and each would
+keep memory. So all of them hand their work to this thread, in small pieces where it is long.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_NAME = "khazri-compute"
+_thread = ThreadPoolExecutor(1, _NAME)
+
+
+def compute(work: Callable[[], T]) -> T:
+    """Do ``work`` in that thread, after what was handed in before, and return what it returns."""
+    if threading.current_thread().name.startswith(_NAME):
+        return work()
+    return _thread.submit(work).result()

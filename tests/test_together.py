@@ -1,0 +1,66 @@
+"""Questions that come at once are encoded at once, and each caller gets their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
+import numpy as np
+import pytest
+from conftest import CheapEncoder
+
+from index.compute import compute
+from index.embeddings import Half
+from search.together import Together
+
+
+class Held(CheapEncoder):
+    """Keeps the first batch until it is let go, and counts batches; refuses one word."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.began, self.go = Event(), Event()
+        self.batches: list[int] = []
+
+    def encode(self, texts: Sequence[str], batch: int = 32) -> Half:
+        self.batches.append(len(texts))
+        self.began.set()
+        assert self.go.wait(10)
+        if "forbidden" in texts:
+            raise ValueError("no vector for this")
+        return super().encode(texts)
+
+
+def test_what_comes_while_a_batch_is_encoded_goes_together_in_the_next() -> None:
+    encoder, together = Held(), Together()
+    texts = [f"boat {number}" for number in range(20)]
+    with ThreadPoolExecutor(20) as pool:
+        first = pool.submit(together.vector, encoder, texts[0])
+        assert encoder.began.wait(10)
+        others = [pool.submit(together.vector, encoder, text) for text in texts[1:]]
+        while len(together._waiting) < len(others):
+            pass
+        encoder.go.set()
+        rows = [one.result(10) for one in (first, *others)]
+    assert encoder.batches == [1, 19]
+    assert np.array_equal(np.stack(rows), CheapEncoder().encode(texts))
+
+
+def test_a_failure_reaches_who_waits_for_that_batch_and_nobody_else() -> None:
+    encoder, together = Held(), Together()
+    encoder.go.set()
+    with pytest.raises(ValueError, match="no vector for this"):
+        together.vector(encoder, "forbidden")
+    assert together.vector(encoder, "allowed").shape == (CheapEncoder.dimensions,)
+
+
+def test_each_model_encodes_its_own() -> None:
+    one, other, together = CheapEncoder(), CheapEncoder(), Together()
+    together.vector(one, "boat")
+    together.vector(other, "net")
+    assert (one.encoded, other.encoded) == (["boat"], ["net"])
+
+
+def test_work_that_hands_in_work_does_not_wait_for_itself() -> None:
+    assert compute(lambda: compute(lambda: 3)) == 3

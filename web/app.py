@@ -47,7 +47,7 @@ def create_app(home: Home, engine: Engine, worker: Worker | None = None) -> Open
         MAX_CONTENT_LENGTH=settings.max_upload << 20,
         MAX_FORM_PARTS=settings.max_files + 1,  # so that it is the app that counts the files
     )
-    measured = Metrics(home)
+    measured = Metrics(home, engine)
     app.extensions["khazri"] = Services(
         home, engine, worker or Worker(command(home, "work")), measured, Keys(home.path)
     )

@@ -18,13 +18,14 @@ from prometheus_client import (
     ProcessCollector,
     disable_created_metrics,
 )
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from index.errors import KhazriError
 from index.home import Home
 from index.jobs import STATUSES
+from search.engine import Engine
 from search.results import Answer
 
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
@@ -36,7 +37,7 @@ disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series be
 class Metrics:
     """The measures of one app, in a registry of its own."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, engine: Engine) -> None:
         self.registry = CollectorRegistry()
         counter = partial(Counter, namespace="khazri", registry=self.registry)
         histogram = partial(Histogram, namespace="khazri", registry=self.registry, buckets=SECONDS)
@@ -57,7 +58,7 @@ class Metrics:
             registry=self.registry,
         )
         self.refused = counter("refused", "Requests refused because of a limit.", ("limit",))
-        self.registry.register(_Stock(home))
+        self.registry.register(_Stock(home, engine))
         ProcessCollector(registry=self.registry)
 
     def answered(self, interface: str, answer: Answer | None) -> None:
@@ -91,8 +92,9 @@ class Metrics:
 class _Stock(Collector):
     """What is stored and waits, looked up when it is asked for."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, engine: Engine) -> None:
         self._home = home
+        self._engine = engine
         self._known: tuple[int, list[Metric]] = (-1, [])
 
     def describe(self) -> list[Metric]:
@@ -101,6 +103,13 @@ class _Stock(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """The index, the jobs and the caches as they are now."""
+        cache = self._engine.cache
+        yield CounterMetricFamily(
+            "khazri_cache_hits", "Replies given again from the cache.", value=cache.hits
+        )
+        yield CounterMetricFamily(
+            "khazri_cache_misses", "Replies that were not in the cache.", value=cache.misses
+        )
         jobs = GaugeMetricFamily("khazri_jobs", "Background jobs by status.", labels=["status"])
         try:
             yield from self._index()

@@ -267,6 +267,8 @@ def test_sign_in_ask_and_sign_out(guarded: tuple[str, str], browser: Chrome) -> 
     assert one(browser, "#key")
     browser.get(f"{service}/documents")
     assert one(browser, "#key")
+    said = [entry["message"] for entry in browser.get_log("browser")]
+    assert [each for each in said if "Clear-Site-Data" not in each] == []  # which it tells of
 
 
 def test_everybody_can_sign_in(guarded: tuple[str, str], browser: Chrome) -> None:

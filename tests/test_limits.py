@@ -6,6 +6,7 @@ import io
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from clients import client_of, small_home
@@ -18,6 +19,8 @@ from werkzeug.test import TestResponse
 from index.documents import Given
 from index.home import Home
 from index.snapshot import SOUGHT, Snapshot
+from search.engine import Engine
+from search.results import Found
 from web import limits, services
 from web.keys import Keys
 from web.limits import Rates
@@ -146,15 +149,14 @@ def test_nobody_is_counted_where_no_keys_are_asked_for(home: Home) -> None:
 def test_one_request_too_many_is_sent_away_at_once(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    encoder: CheapEncoder = home.encoder  # type: ignore[assignment]
-    arrived, go = threading.Semaphore(0), threading.Event()
+    arrived, go, search = threading.Semaphore(0), threading.Event(), Engine.search
 
-    def waiting(texts: list[str], batch: int = 32) -> object:
+    def waiting(engine: Engine, query: str, **options: Any) -> Found:
         arrived.release()
         assert go.wait(20)
-        return CheapEncoder.encode(encoder, texts, batch)
+        return search(engine, query, **options)
 
-    monkeypatch.setattr(encoder, "encode", waiting)
+    monkeypatch.setattr(Engine, "search", waiting)
     client = client_of(home)
     ask = lambda n: client.application.test_client().get(f"{SEARCH}{n}").status_code  # noqa: E731
     statuses: list[int] = []

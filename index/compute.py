@@ -7,6 +7,7 @@ keep memory. So all of them hand their work to this thread, in small pieces wher
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,10 @@ from typing import TypeVar
 T = TypeVar("T")
 
 _NAME = "khazri-compute"
-_thread = ThreadPoolExecutor(1, _NAME)
+# Each of some eighty products of a question gives the interpreter away and wants it back; beside a
+# busy thread it waits this long for it, and with Python's 5 ms a question took five times as long.
+_IMPATIENCE = 0.0005
+_thread = ThreadPoolExecutor(1, _NAME, sys.setswitchinterval, (_IMPATIENCE,))
 
 
 def compute(work: Callable[[], T]) -> T:

@@ -31,6 +31,7 @@ LONGEST = 320  # tokens of a question and a passage: what fits the default encod
 SPAN = 40  # tokens of an answer
 ABOVE = 100  # characters of a title, and of a heading, that are read with a passage
 UNREAD = -50.0  # log-odds of a passage in which there is nothing to read
+STEP = 16  # tokens: of every other length PyTorch would keep code and memory of its own
 BATCH = 5  # passages at a time: measured quickest for those that are read by default
 
 Logits = npt.NDArray[np.float32]
@@ -92,13 +93,14 @@ class Reader:
         tokenizer, model = self._network
         texts = [context(p.document.title, p.heading, p.text) for p in passages]
         leads = [len(text) - len(p.text) for text, p in zip(texts, passages, strict=True)]
-        pairs, offsets, own = encoded(tokenizer, [question] * len(texts), texts, leads)
 
-        def scored() -> list[Logits]:
+        def scored() -> tuple[list[Logits], npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+            # A tokenizer keeps how it pads, so that it too must not be used by two threads.
+            pairs, offsets, own = encoded(tokenizer, [question] * len(texts), texts, leads)
             with torch.inference_mode():
-                return [scores.float().numpy() for scores in model(pairs)]
+                return [scores.float().numpy() for scores in model(pairs)], offsets, own
 
-        starts, ends = compute(scored)
+        (starts, ends), offsets, own = compute(scored)
         for row, passage in enumerate(passages):
             if not own[row].any():  # signs alone that the model has no tokens for
                 yield Reading(passage, passage.start, passage.end, UNREAD)
@@ -132,6 +134,7 @@ def encoded(
         truncation="only_second",
         max_length=LONGEST,
         padding=True,
+        pad_to_multiple_of=STEP,
         return_offsets_mapping=True,
         return_tensors="pt",
         **options,

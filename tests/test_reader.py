@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Lock
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +20,7 @@ from index.embeddings import Encoder
 from index.errors import KhazriError
 from index.values import Document, Passage
 from search.adapter import pack, unpack
-from search.reader import ADAPTER, SPAN, Reader, best_span
+from search.reader import ADAPTER, SPAN, Reader, best_span, encoded
 
 
 def passage(text: str, id: int = 1, *, title: str = "", start: int = 0) -> Passage:
@@ -44,6 +48,28 @@ def test_a_passage_is_read_alike_alone_and_among_others(reader: Reader) -> None:
     alone = [reader.read("How many tonnes is the quota?", [one])[0] for one in passages]
     assert [(r.start, r.end) for r in together] == [(r.start, r.end) for r in alone]
     assert [r.score for r in together] == pytest.approx([r.score for r in alone], abs=0.2)
+
+
+def test_a_tokenizer_is_used_by_one_thread_at_a_time(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It keeps the padding of its latest texts, which another thread's would spoil."""
+    used = Lock()
+
+    def alone(*arguments: Any, **options: Any) -> Any:
+        assert used.acquire(blocking=False)
+        try:
+            time.sleep(0.002)
+            return encoded(*arguments, **options)
+        finally:
+            used.release()
+
+    monkeypatch.setattr("search.reader.encoded", alone)
+    passages = [passage("The quota is 28,500 tonnes. " * n, n) for n in (1, 3, 9)]
+    questions = ["How many tonnes? " * n for n in range(1, 9)]
+    with ThreadPoolExecutor(4) as pool:
+        at_once = list(pool.map(lambda asked: reader.read(asked, passages), questions))
+    assert at_once == [reader.read(asked, passages) for asked in questions]
 
 
 @settings(max_examples=40)

@@ -32,6 +32,7 @@ def configure(format: str) -> None:
     handler.addFilter(_named)
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger("khazri").setLevel(logging.INFO)
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # what waits is measured
 
 
 def register(app: Flask) -> None:

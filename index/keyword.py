@@ -25,7 +25,7 @@ from whoosh.lang.stopwords import stoplists
 from whoosh.util.numeric import byte_to_length
 
 from index.languages import ENGLISH, MARKS, STOP, UNSPACED, among, code, of_word, stem, unspaced
-from index.postings import FIELDS, Arrays, Run, pack
+from index.postings import FIELDS, Arrays, Decoded, pack
 from index.values import Passage, embedding_text
 
 ANALYZER = "words-5"  # recorded in the catalog: another one means another index
@@ -199,7 +199,7 @@ def decode(folder: Path) -> Arrays:
         return pack(_runs(reader, len(ids)), ids, totals)
 
 
-def _runs(reader: Any, count: int) -> Iterator[Run]:
+def _runs(reader: Any, count: int) -> Iterator[Decoded]:
     """The postings of every term, block by block with Whoosh's own decoding."""
     from whoosh.codec.whoosh3 import W3LeafMatcher
 

@@ -11,7 +11,9 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from itertools import accumulate
 from math import log
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +26,7 @@ _HIGHEST = 255  # a term frequency is kept in one byte; nothing in BM25 changes 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Arrays = dict[str, npt.NDArray[np.generic]]
-Run = tuple[str, str, Sequence[int], Sequence[float], Sequence[int]]
+Decoded = tuple[str, str, Sequence[int], Sequence[float], Sequence[int]]
 
 
 def bm25(idf: float, frequency: Floats, length: Floats, average: float) -> Floats:
@@ -37,22 +39,23 @@ def inverse_frequency(passages: int, containing: int) -> float:
     return log(passages / (containing + 1)) + 1
 
 
-def pack(runs: Iterable[Run], ids: Sequence[int], totals: Mapping[str, int]) -> Arrays:
+def pack(runs: Iterable[Decoded], ids: Sequence[int], totals: Mapping[str, int]) -> Arrays:
     """Make the arrays of a segment from its runs.
 
     Each run is ``(field, term, document numbers ascending, frequencies, length bytes)``; ``ids``
     are the passage ids by document number, ``totals`` the sum of the lengths of each field.
     """
-    keyed = sorted(((_key(run[0], run[1]), run) for run in runs), key=lambda pair: pair[0])
-    sizes = [len(run[2]) for _, run in keyed]
-    names = [f"{run[0]}\0{run[1]}".encode() for _, run in keyed]
-    docs = np.fromiter((n for _, run in keyed for n in run[2]), np.uint32, sum(sizes))
-    tf = np.fromiter((n for _, run in keyed for n in run[3]), np.float64, sum(sizes))
-    length = np.fromiter((n for _, run in keyed for n in run[4]), np.uint8, sum(sizes))
+    named = ((_name(run[0], run[1]), run) for run in runs)
+    keyed = sorted(((_key(name), name, run) for name, run in named), key=lambda each: each[0])
+    sizes = [len(run[2]) for _, _, run in keyed]
+    names = [name for _, name, _ in keyed]
+    docs = np.fromiter((n for _, _, run in keyed for n in run[2]), np.uint32, sum(sizes))
+    tf = np.fromiter((n for _, _, run in keyed for n in run[3]), np.float64, sum(sizes))
+    length = np.fromiter((n for _, _, run in keyed for n in run[4]), np.uint8, sum(sizes))
     return {
         "ids": np.asarray(ids, np.int64),
         "totals": np.asarray([totals.get(name, 0) for name in FIELDS], np.int64),
-        "keys": np.fromiter((key for key, _ in keyed), np.uint64, len(keyed)),
+        "keys": np.fromiter((key for key, _, _ in keyed), np.uint64, len(keyed)),
         "offsets": np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]),
         "docs": docs,
         "codes": (np.minimum(tf, _HIGHEST).astype(np.uint16) << 8) | length,
@@ -61,9 +64,34 @@ def pack(runs: Iterable[Run], ids: Sequence[int], totals: Mapping[str, int]) -> 
     }
 
 
-def _key(field: str, term: str) -> int:
-    name = f"{field}\0{term}".encode()
+def _name(field: str, term: str) -> bytes:
+    return f"{field}\0{term}".encode()
+
+
+def _key(name: bytes) -> int:
     return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "little")
+
+
+class Part(NamedTuple):
+    """Postings of a term in one segment: document numbers, ascending, and a code for each.
+
+    A code is the frequency, shifted by eight bits, and the length byte.
+    """
+
+    docs: npt.NDArray[np.uint32]
+    codes: npt.NDArray[np.uint16]
+
+    def between(self, first: int, last: int) -> Part:
+        """Those of the document numbers from ``first`` to before ``last``."""
+        start, end = np.searchsorted(self.docs, np.array([first, last], np.uint32))
+        return Part(self.docs[start:end], self.codes[start:end])
+
+    def look_up(self, numbers: Ints) -> tuple[Ints, npt.NDArray[np.uint16]]:
+        """The places in ``numbers`` of the documents that hold the term, and their codes."""
+        sought = numbers.astype(np.uint32)  # of one type, or all would be converted
+        places = np.searchsorted(self.docs, sought)
+        hits = np.flatnonzero(self.docs.take(places, mode="clip") == sought)
+        return hits, self.codes[places[hits]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,25 +110,27 @@ class Postings:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def run(
-        self, field: str, term: str
-    ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint16]] | None:
-        """Document numbers and codes (frequency, length byte) of a term, or None."""
-        key = np.uint64(_key(field, term))
-        i = int(np.searchsorted(self.keys, key))
-        if i == len(self.keys) or self.keys[i] != key:
-            return None
-        name = self.names[self.name_offsets[i] : self.name_offsets[i + 1]].tobytes()
-        if name != f"{field}\0{term}".encode():
-            return None
-        start, end = self.offsets[i], self.offsets[i + 1]
-        return self.docs[start:end], self.codes[start:end]
+    def run(self, field: str, term: str) -> Part | None:
+        """The postings of a term in a field, or None."""
+        return self.runs([_name(field, term)])[0]
+
+    def runs(self, names: Sequence[bytes]) -> list[Part | None]:
+        """The postings of each name, which is that of a term in a field."""
+        keys = np.array([_key(name) for name in names], np.uint64)
+        places = np.searchsorted(self.keys, keys)
+        found: list[Part | None] = [None] * len(names)
+        for i in np.flatnonzero(self.keys.take(places, mode="clip") == keys).tolist():
+            at = places[i]
+            if self.names[self.name_offsets[at] : self.name_offsets[at + 1]].tobytes() == names[i]:
+                run = slice(self.offsets[at], self.offsets[at + 1])
+                found[i] = Part(self.docs[run], self.codes[run])
+        return found
 
     def any_of_each(self, field: str, groups: Sequence[Iterable[str]]) -> npt.NDArray[np.int64]:
         """The document numbers, ascending, that hold a term of each group in ``field``."""
         each = []
         for terms in groups:
-            runs = [run[0] for term in terms if (run := self.run(field, term))]
+            runs = [run.docs for term in terms if (run := self.run(field, term))]
             each.append(np.unique(np.concatenate(runs)) if runs else np.zeros(0, np.uint32))
         found = reduce(np.intersect1d, each) if each else np.zeros(0, np.uint32)
         return np.asarray(found, np.int64)
@@ -110,30 +140,67 @@ class Postings:
         runs = [self.run("text", term) for term in terms]
         if not runs or None in runs:
             return []
-        found = [run[0] for run in runs if run]
+        found = [run.docs for run in runs if run]
         return [int(n) for n in reduce(np.intersect1d, found)]
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The postings of a term in a field over all segments, and what they can weigh.
+
+    ``term`` is its place in the question, ``field`` that in ``FIELDS``; ``count`` says how many
+    passages hold it, ``bound`` the most that it can add to a score.
+    """
+
+    term: int
+    field: int
+    count: int
+    idf: float
+    bound: float
+    parts: Sequence[Part | None]
+
+
 class Statistics:
-    """What BM25 needs to know of the whole collection: all segments of one generation."""
+    """What BM25 needs to know of the whole collection: all segments of one generation.
+
+    ``weights`` are those with idf 1 of each code, in a table of 65,536 for each field.
+    """
 
     def __init__(self, segments: Sequence[Postings], lengths: Sequence[int]) -> None:
         """``lengths`` tells the length that each of the 256 length bytes stands for."""
+        self.segments = segments
+        self.bases = [0, *accumulate(len(segment) for segment in segments)][:-1]
         self.passages = sum(len(segment) for segment in segments)
-        self._segments = segments
-        code = np.arange(1 << 16)
-        frequency, length = (code >> 8).astype(float), np.asarray(lengths, float)[code & 255]
-        self._weights: dict[str, Floats] = {}
+        tables = []
         for i, name in enumerate(FIELDS):
             average = sum(int(s.totals[i]) for s in segments) / max(self.passages, 1) or 1
-            self._weights[name] = BOOSTS[name] * bm25(1.0, frequency, length, average)
+            frequencies, length = np.arange(256.0)[:, None], np.asarray(lengths, float)
+            tables.append(BOOSTS[name] * bm25(1.0, frequencies, length, average).ravel())
+        self.weights = np.concatenate(tables)
+        self._highest = [float(table.max()) for table in tables]
 
-    def idf(self, field: str, term: str) -> float:
-        """The inverse document frequency of a term over all segments."""
-        runs = (segment.run(field, term) for segment in self._segments)
-        found = sum(len(run[0]) for run in runs if run)
-        return inverse_frequency(max(self.passages, 1), found)
+    def runs(self, terms: Sequence[str]) -> list[Run]:
+        """The runs of the terms that some segment has, the weightiest first."""
+        named = [(i, f) for i in range(len(terms)) for f in range(len(FIELDS))]
+        names = [_name(FIELDS[field], terms[term]) for term, field in named]
+        found = []
+        each = zip(*(segment.runs(names) for segment in self.segments), strict=True)
+        for (term, field), parts in zip(named, each, strict=False):
+            if count := sum(len(part.docs) for part in parts if part):
+                idf = inverse_frequency(self.passages, count)
+                found.append(Run(term, field, count, idf, idf * self._highest[field], parts))
+        return sorted(found, key=lambda run: -run.bound)
 
-    def weights(self, field: str) -> Floats:
-        """BM25 with idf 1 for each code: an array of 65,536."""
-        return self._weights[field]
+    def of(self, field: int, codes: npt.NDArray[np.uint16]) -> Floats:
+        """The weights of some codes in a field, with idf 1."""
+        found: Floats = self.weights[codes + np.uint32(field << 16)]
+        return found
+
+    def ids(self, places: Ints) -> Ints:
+        """The ids of passages by their places in the row of all segments."""
+        ids = np.empty(len(places), np.int64)
+        of = np.searchsorted(self.bases, places, side="right") - 1
+        for segment in np.unique(of):
+            here = of == segment
+            ids[here] = self.segments[segment].ids[places[here] - self.bases[segment]]
+        return ids

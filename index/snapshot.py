@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from index import facets, keyword
+from index import facets, keyword, ranking
 from index.folding import pattern
 from index.keyword import field_terms
 from index.languages import ENGLISH
@@ -166,7 +166,7 @@ class Snapshot(Stored):
             ids = self.selected(held)
         else:
             each = list(dict.fromkeys(term for terms in spoken for term in terms))
-            ids = [hit.passage_id for hit in self.keyword(each, most, held)[0]]
+            ids = [hit.passage_id for hit in self.best(each, most, held)]
         found = np.asarray(self.standing_in(ids, pattern(phrase)), np.int64)
         return Standing(tuple(np.isin(s.ids, found) for s in self._view.segments), whole)
 
@@ -176,19 +176,14 @@ class Snapshot(Stored):
         self, terms: Sequence[str], k: int | None, selection: Selection | None = None
     ) -> tuple[list[Hit], int]:
         """The ``k`` best passages by BM25 (None: all), and how many hold any of the terms."""
-        statistics = self._view.statistics
-        weighted = [(f, t, statistics.idf(f, t)) for f, t in field_terms(terms)]
-        parts, total = [], 0
-        for segment, mask in zip(self._view.segments, self._masks(selection), strict=True):
-            scores = np.zeros(len(segment))
-            for field, term, idf in weighted:
-                if run := segment.postings.run(field, term):
-                    scores[run[0]] += idf * statistics.weights(field)[run[1]]
-            if mask is not None:
-                scores[~mask] = 0.0
-            total += int(np.count_nonzero(scores))
-            parts.append((segment, scores))
-        return _best(parts, k, floor=0.0), total
+        masks = self._masks(selection)
+        return self.best(terms, k, selection), ranking.count(self._view.statistics, masks, terms)
+
+    def best(
+        self, terms: Sequence[str], k: int | None, selection: Selection | None = None
+    ) -> list[Hit]:
+        """The ``k`` best passages by BM25 alone, which need not look at all that hold a term."""
+        return ranking.rank(self._view.statistics, self._masks(selection), terms, k)
 
     def semantic(
         self, vector: npt.NDArray[np.float16], k: int | None, selection: Selection | None = None
@@ -206,46 +201,37 @@ class Snapshot(Stored):
         """What each term adds to the score of each passage: shape ``(ids, terms)``."""
         weights = np.zeros((len(ids), len(terms)))
         statistics = self._view.statistics
-        for segment, at, numbers in self._located(ids):
-            for column, term in enumerate(terms):
-                for field, _ in field_terms([term]):
-                    run = segment.postings.run(field, term)
-                    if run is None:
-                        continue
-                    place = np.searchsorted(run[0], numbers)
-                    place[place == len(run[0])] = 0
-                    hit = run[0][place] == numbers
-                    weight = statistics.weights(field)[run[1][place[hit]]]
-                    weights[at[hit], column] += statistics.idf(field, term) * weight
+        runs = statistics.runs(terms)
+        for place, at, numbers in self._located(ids):
+            for run in runs:
+                if part := run.parts[place]:
+                    hits, codes = part.look_up(numbers)
+                    weights[at[hits], run.term] += run.idf * statistics.of(run.field, codes)
         return weights
 
     def semantic_scores(self, vector: npt.NDArray[np.float16], ids: Sequence[int]) -> Scores:
         """The cosine of ``vector`` with each passage: shape ``(ids,)``."""
         scores = np.zeros(len(ids))
-        for segment, at, numbers in self._located(ids):
-            scores[at] = segment.vectors.scores(vector, numbers)
+        for place, at, numbers in self._located(ids):
+            scores[at] = self._view.segments[place].vectors.scores(vector, numbers)
         return scores
 
     def _located(
         self, ids: Sequence[int]
-    ) -> Iterable[tuple[Segment, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
-        """For each segment that holds some of ``ids``: their places in ``ids``, their numbers."""
+    ) -> Iterable[tuple[int, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+        """The places of segments that hold some of ``ids``; which of these, and their numbers."""
         sought = np.asarray(ids, np.int64)
-        for segment in self._view.segments:
+        for place, segment in enumerate(self._view.segments):
             numbers = segment.numbers(sought)
             at = np.flatnonzero(numbers >= 0)
             if len(at):
-                yield segment, at, numbers[at].astype(np.uint32)
+                yield place, at, numbers[at].astype(np.uint32)
 
     def frequencies(self, terms: Sequence[str]) -> list[int]:
         """In how many passages each term occurs, in any field (the most frequent counts)."""
-        found = []
-        for term in terms:
-            runs = [
-                [s.postings.run(f, term) for s in self._view.segments]
-                for f, _ in field_terms([term])
-            ]
-            found.append(max(sum(len(r[0]) for r in field if r) for field in runs))
+        found = [0] * len(terms)
+        for run in self._view.statistics.runs(terms):
+            found[run.term] = max(found[run.term], run.count)
         return found
 
     def beginning(self, prefix: str, most: int) -> list[str]:
@@ -312,7 +298,8 @@ class Snapshot(Stored):
             ' AND start < ? AND "end" > ? ORDER BY min("end", ?) - max(start, ?) DESC LIMIT 1',
             [id, end, start, end, start],
         ).fetchone()
-        for segment, _, numbers in self._located([row[0]] if row else []):
+        for place, _, numbers in self._located([row[0]] if row else []):
+            segment = self._view.segments[place]
             hits = self.semantic(segment.vectors.rows[numbers[0]], NEAREST)
             return self._elsewhere(id, [hit.passage_id for hit in hits if hit.score >= floor], k)
         return []
@@ -354,23 +341,5 @@ def _holding(segment: Segment, term: str) -> Mask:
     holding = np.zeros(len(segment), bool)
     for field, _ in field_terms([term]):
         if run := segment.postings.run(field, term):
-            holding[run[0]] = True
+            holding[run.docs] = True
     return holding
-
-
-def _best(parts: Sequence[tuple[Segment, Scores]], k: int | None, floor: float) -> list[Hit]:
-    """The ``k`` highest scores above ``floor`` over all segments; ties by passage id."""
-    ids, scores = [], []
-    for segment, values in parts:
-        at = np.flatnonzero(values > floor)
-        if k is not None and len(at) > k:
-            kept = values[at]
-            # all that are at least the k-th highest, so that ties are decided below
-            at = at[kept >= np.partition(kept, len(kept) - k)[len(kept) - k]]
-        ids.append(segment.ids[at])
-        scores.append(values[at])
-    if not ids:
-        return []
-    all_ids, all_scores = np.concatenate(ids), np.concatenate(scores)
-    order = np.lexsort((all_ids, -all_scores))[:k]
-    return [Hit(int(all_ids[i]), float(all_scores[i])) for i in order]

@@ -268,7 +268,7 @@ class Engine:
         if mode == "semantic":
             return Ranked(*_columns(nearest), {}, _ranks(nearest), len(nearest))
         with self.step("keyword"):
-            hits, _ = snapshot.keyword(asked, DEPTH, selection)
+            hits = snapshot.best(asked, DEPTH, selection)
         spoken = among(text, snapshot.languages)
         weight = self.weight if self.encoder.speaks(spoken) else min(self.weight, FOREIGN)
         with self.step("fusing"):

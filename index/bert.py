@@ -58,7 +58,7 @@ class Layer:
         self._second = Norm(layer.output.LayerNorm)
 
     def __call__(self, values: Tensor, places: Tensor, mask: Tensor | None, texts: int) -> Tensor:
-        """``places`` are those of the tokens in the padded texts, None where there is no padding."""
+        """``places`` are those of the tokens in the padded texts; no padding, no ``mask``."""
         asked = self._asked(values)
         if mask is not None:
             padded = asked.new_zeros(mask.numel(), asked.shape[1])

@@ -122,7 +122,7 @@ class Stored:
             [id],
         ).fetchone()
         try:
-            return _verified(*row, id) if row else ""
+            return _verified(row["text"], row["text_hash"], id) if row else ""
         except KhazriError:
             return ""
 

@@ -21,7 +21,6 @@ import numpy as np
 from texts import DATA, paragraphs
 
 from index.changes import Changes, Draft
-from index.documents import embedding_texts
 from index.embeddings import Encoder, Half, text_key
 from index.rows import digest
 from index.sources import register
@@ -106,8 +105,9 @@ def built(count: int) -> Path:
             group = some[start : start + PARAGRAPHS]
             drafts.append(drafted(f"Document {number}", [text for text, _ in group]))
             number += 1
-        keys = list(embedding_texts(drafts))
-        store.embeddings.put(model, keys, np.stack([row for _, row in some]))
+        keys = (key for draft in drafts for key in draft.keys)
+        vectors = dict(zip(keys, (row for _, row in some), strict=True))  # short ones may be alike
+        store.embeddings.put(model, list(vectors), np.stack(list(vectors.values())))
         store.apply(Changes(drafts), model)
         print(f"{count:,}: {number * PARAGRAPHS:,}", file=sys.stderr, flush=True)
     while store.merge():

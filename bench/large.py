@@ -37,7 +37,7 @@ OTHERS = (
     "npl-vaswani",
 )
 PARAGRAPHS = 5  # of a document
-COMMIT = 50_000  # passages
+COMMIT = 143_000  # passages: of a million in seven segments, one fewer than are merged
 EXCHANGED = 5  # of so many words of a variation one is another's
 OWN = 0.8  # part of its own vector in that of a variation
 

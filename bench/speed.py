@@ -1,11 +1,12 @@
 """Speed of indexing and of a question, each as a ratio to what the model alone takes.
 
-    python bench/speed.py [--passages 20000] [--questions 200] [--json FILE]
+    python bench/speed.py [--passages 5000] [--questions 200] [--json FILE]
 
-Indexing: plain text files to searchable, against stock ``SentenceTransformer.encode`` in
-float32 over a random sample of the same passages (its rate does not depend on how many). A
-question: hybrid search against encoding it alone. Both ratios are of one run; the text is that of
-``scale/`` in the development data, or made of the samples.
+Indexing: plain text files to searchable, in passages of 62 and of 103 words, against the product's
+encoder alone over all of these passages, and against stock ``SentenceTransformer.encode`` in
+float32 over a random sample of them (its rate does not depend on how many). A question: hybrid
+search against encoding it alone. Ratios are of one run; the text is that of ``scale/`` in the
+development data, or made of the samples.
 """
 
 from __future__ import annotations
@@ -24,20 +25,25 @@ from sentence_transformers import SentenceTransformer
 
 from index.home import Home
 from index.keyword import terms
+from index.values import embedding_text
 from search.engine import Engine
 
 WORK = Path("build/bench/speed")
 FILE = 10  # paragraphs of a file
+LENGTHS = (62, 103)  # words of a passage
 
 
-def distinct(count: int) -> list[str]:
-    """Distinct paragraphs of 25 to 150 words."""
-    found: dict[str, None] = {}
+def cut(count: int, length: int) -> list[str]:
+    """So many paragraphs of just so many words."""
+    found: list[str] = []
+    words: list[str] = []
     for one in texts.paragraphs():  # which may have no end
-        if 25 <= len(one.split()) <= 150:
-            found[one] = None
+        words += one.split()
+        while len(words) >= length and len(found) < count:
+            found.append(" ".join(words[:length]))
+            words = words[length:]
         if len(found) == count:
-            return list(found)
+            return found
     raise SystemExit(f"only {len(found)} paragraphs are there; ask for fewer")
 
 
@@ -56,39 +62,53 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
+def indexing(length: int, count: int, sampled: int) -> tuple[Home, list[str], dict[str, float]]:
+    """Index passages of ``length`` words; also the home, and the texts as they were encoded."""
+    folder = WORK / str(length)
+    write_files(cut(count, length), folder / "files")
+    shutil.rmtree(folder / "home", ignore_errors=True)
+    home = Home(folder / "home")
+    home.encoder.load()
+    seconds = timed(lambda: home.indexer.index([folder / "files"], lambda progress: None))
+    with home.store.snapshot() as snapshot:
+        stored = [
+            embedding_text(p.document.title, p.heading, p.text)
+            for document in snapshot.documents(0, 10**6)[1]
+            for p in snapshot.passages(document.id)
+        ]
+    alone = len(stored) / timed(lambda: home.encoder.encode(stored))
+    stock = SentenceTransformer(home.encoder.path)
+    sample = random.Random(3).sample(stored, min(sampled, len(stored)))
+    plain = len(sample) / timed(lambda: stock.encode(sample, show_progress_bar=False))
+    rate = len(stored) / seconds
+    return (
+        home,
+        stored,
+        {
+            f"{length} words: passages": len(stored),
+            f"{length} words: indexing, a second": rate,
+            f"{length} words: encoder alone": alone,
+            f"{length} words: stock encode": plain,
+            f"{length} words: indexing / encoder": rate / alone,
+            f"{length} words: indexing / stock": rate / plain,
+        },
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--passages", type=int, default=20_000)
+    parser.add_argument("--passages", type=int, default=5000, help="of each length")
     parser.add_argument("--questions", type=int, default=200)
-    parser.add_argument("--stock", type=int, default=2000, help="passages for stock encode")
+    parser.add_argument("--stock", type=int, default=1000, help="passages for stock encode")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    chosen = distinct(options.passages)
-    write_files(chosen, WORK / "files")
-    shutil.rmtree(WORK / "home", ignore_errors=True)
-    home = Home(WORK / "home")
-    home.encoder.load()
-    seconds = timed(lambda: home.indexer.index([WORK / "files"], lambda progress: None))
-    with home.store.snapshot() as snapshot:
-        count = snapshot.count().passages
-        stored = [
-            p.text
-            for id in (d.id for d in snapshot.documents(0, 10**6)[1])
-            for p in snapshot.passages(id)
-        ]
-    stock = SentenceTransformer(home.encoder.path)
-    sample = random.Random(3).sample(stored, min(options.stock, len(stored)))
-    stock_seconds = timed(lambda: stock.encode(sample, show_progress_bar=False))
-    stock_rate = len(sample) / stock_seconds
-    figures = {
-        "passages": count,
-        "indexing passages/s": count / seconds,
-        "stock encode passages/s": stock_rate,
-        "indexing / stock encode": count / seconds / stock_rate,
-    }
+    figures: dict[str, float] = {}
+    for length in LENGTHS:
+        home, stored, told = indexing(length, options.passages, options.stock)
+        figures |= told
     figures |= questions(home, stored, options.questions)
     for name, value in figures.items():
-        print(f"{name:28} {value:10.2f}")
+        print(f"{name:32} {value:10.2f}")
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1))
 

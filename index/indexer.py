@@ -30,7 +30,7 @@ from index.store import NotEmbedded, Store
 from index.stored import Source
 from index.values import file_of, within
 
-BATCH = 1024  # passages, about, that one commit adds
+BATCH = 4096  # passages, about, that one commit adds: fewer segments are merged less often
 LARGEST = 256 << 20  # bytes of a file; a larger one is refused
 QUICK = 256  # passages, at most, that are merged while somebody waits
 NOTHING = Changes()

@@ -21,7 +21,7 @@ from index.stored import Stored, marks
 from index.values import Filter, Hit, Passage
 from index.vectors import nearest
 
-SOUGHT = 2_000  # passages in which the phrases of a question are looked for, at most
+SOUGHT = 1_000  # passages in which the phrases of a question are looked for, at most
 NEAREST = 200  # passages among which those of other documents are looked for
 
 Mask = npt.NDArray[np.bool_]

@@ -28,6 +28,8 @@ OWNED = {  # a library, and all the files that may know it
     "sentencex": {"index/sentences.py"},
     "filelock": {"index/locks.py"},
     "click": {"khazri.py", "web/terminal.py"},
+    "prometheus_client": {"web/metrics.py"},
+    "waitress": {"web/serving.py"},
     "rich": {"web/terminal.py"},
     "mcp": {"web/mcp.py"},
 }

@@ -120,6 +120,10 @@ def test_western_utf16_without_a_mark_comes_back(text: str) -> None:
     assert decode(text.encode("utf-16-le")) == text
 
 
+def test_one_long_line_takes_no_longer_than_many() -> None:
+    assert decode(b"x" * 20_000_000 + b"\xe9t\xe9").endswith("été")
+
+
 @given(st.binary(), st.none() | st.text())
 @example(b"\xc7\xd1\x0e<p>\xe9\xb0\xa1\xb0\xa1\xe9\x88a<p>\xe9", None)
 def test_any_bytes_give_text(data: bytes, declared: str | None) -> None:

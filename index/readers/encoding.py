@@ -40,7 +40,8 @@ _USUAL = {"cp949": "iso2022_kr", "gb18030": "gbk"}
 _TURKISH = re.compile(rb"[\xd0\xdd\xde\xf0\xfd\xfe]")  # Ğ İ Ş ğ ı ş
 _HUNGARIAN = re.compile(rb"[\xf5\xfb]")  # ő ű; the same bytes are õ û
 _WESTERN = re.compile(rb"[\xe0\xe2-\xe8\xea\xeb\xee-\xf2\xf4\xf8]")  # à â ã … not in Hungarian
-_FOREIGN_LINE = re.compile(rb"[^\n]{0,400}[\x80-\xff][^\n]{0,400}\n?")
+_AROUND = 400  # bytes of a line before and after one that is not ASCII
+_FOREIGN = re.compile(rb"[\x80-\xff][^\n]{0,%d}\n?" % _AROUND)
 
 
 def decode(data: bytes, declared: str | None = None) -> str:
@@ -120,12 +121,7 @@ def _damaged_utf8(data: bytes) -> str | None:
 
 
 def _guess(data: bytes) -> str:
-    sample = b""
-    for match in _FOREIGN_LINE.finditer(data):
-        sample += match.group()
-        if len(sample) > _SAMPLE:
-            break
-    fitting = _fitting(sample)
+    fitting = _fitting(sample := _foreign(data))
     names = {name for fit in fitting if fit.chaos <= fitting[0].chaos for name in _names(fit)}
     if "cp1252" not in names:
         return fitting[0].encoding if fitting else "cp1252"
@@ -133,6 +129,18 @@ def _guess(data: bytes) -> str:
         return "cp1250"
     # Equally good: the western one, or the Turkish one for what no large western language has.
     return "cp1254" if _TURKISH.search(sample) else "cp1252"
+
+
+def _foreign(data: bytes) -> bytes:
+    """The first lines, or pieces of lines, in which there is more than ASCII."""
+    sample, end = b"", 0
+    for match in _FOREIGN.finditer(data):
+        before = data[max(match.start() - _AROUND, end) : match.start()]
+        sample += before.rpartition(b"\n")[2] + match.group()
+        end = match.end()
+        if len(sample) > _SAMPLE:
+            break
+    return sample
 
 
 def _fitting(sample: bytes) -> list[CharsetMatch]:

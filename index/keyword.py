@@ -130,18 +130,17 @@ class _Words(Analyzer):  # type: ignore[misc]
     language: str | None = None
 
     def __call__(self, value: str, **_: object) -> Iterator[Any]:
-        token = Token(positions=True, boosts=True)
+        token = Token(boosts=True)
         token.boost = 1.0
-        for position, word in enumerate(words(value, self.language)):
+        for word in words(value, self.language):
             token.text = word.term
-            token.pos = position
             yield token
 
 
 def _schema(analyzer: _Words) -> Schema:
     return Schema(
         id=STORED,
-        text=TEXT(analyzer=analyzer, phrase=True),
+        text=TEXT(analyzer=analyzer, phrase=False),  # phrases are verified in the text itself
         heading=TEXT(analyzer=analyzer, phrase=False),
         title=TEXT(analyzer=analyzer, phrase=False),
     )

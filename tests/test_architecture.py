@@ -19,7 +19,7 @@ OURS = {"index", "search", "web", "khazri"}
 OWNED = {  # a library, and all the files that may know it
     "whoosh": {"index/keyword.py"},
     "sentence_transformers": {"index/embeddings.py"},
-    "torch": {"index/embeddings.py", "search/reader.py", "search/adapter.py"},
+    "torch": {"index/bert.py", "index/embeddings.py", "search/reader.py", "search/adapter.py"},
     "transformers": {"index/embeddings.py", "search/reader.py"},
     "tokenizers": {"index/embeddings.py"},
     "numkong": {"index/vectors.py"},

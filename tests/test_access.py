@@ -45,6 +45,8 @@ ROLES = {
     "POST /sign-in": "open",
     "POST /sign-out": "open",
     "GET /static/<filename>": "open",
+    "GET /opensearch.xml": "open",
+    "GET /suggestions": "read",
     "GET /healthz": "open",
     "GET /readyz": "open",
     "GET /metrics": "read",

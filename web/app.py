@@ -9,7 +9,7 @@ from flask_openapi3.openapi import OpenAPI
 
 from index.home import Home
 from search.engine import Engine
-from web import access, api, caching, contract, health, limits, logs, pages, problems
+from web import access, api, caching, contract, health, limits, logs, opensearch, pages, problems
 from web.keys import Keys
 from web.metrics import Metrics
 from web.schemas import Problem
@@ -64,6 +64,7 @@ def create_app(home: Home, engine: Engine, worker: Worker | None = None) -> Open
     caching.register(app)
     api.register(app)
     pages.register(app)
+    opensearch.register(app)
     return app
 
 

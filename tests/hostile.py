@@ -176,7 +176,7 @@ _real = st.sampled_from(
 )
 _mutated = st.builds(
     lambda page, at, gone, put, again: (
-        page[: int(at * len(page))] + put * again + page[int(at * len(page)) + gone :]
+        page[: int(at * len(page))] + (put * again)[:LONG] + page[int(at * len(page)) + gone :]
     ),
     _real,
     st.floats(0, 1),

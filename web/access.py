@@ -90,7 +90,8 @@ def loopback(host: str) -> bool:
 
 def role() -> Literal["open", "read", "write"]:
     """What the present request needs; also one that no route takes."""
-    if request.url_rule and request.url_rule.rule in OPEN:
+    rule = request.url_rule.rule if request.url_rule else request.path  # of another method: 405
+    if rule in OPEN:
         return "open"
     return "read" if request.method in _SAFE else "write"
 

@@ -60,7 +60,7 @@ from web.services import (
 from web.uploads import received
 
 PREFIX = "/api/v1"
-_ID = "<int(max=9223372036854775807):id>"  # what SQLite can count to
+_ID = "<int:id>"
 
 _QUESTIONS = Tag(name="questions", description="Ask, search, and find quotes again.")
 _DOCUMENTS = Tag(

@@ -45,7 +45,7 @@ class Shared(NamedTuple):
     header: str = ""
 
 
-EVERYWHERE = (400, 401, 403, 429, 500, 503)  # what any route may reply
+EVERYWHERE = (400, 401, 403, 429, 431, 500, 503)  # what any route may reply
 SHARED = {
     304: Shared("Nothing changed since the reply with this tag.", "ETag"),
     400: Shared("A parameter, or the body, is not as described here; `detail` names it."),
@@ -58,6 +58,7 @@ SHARED = {
     429: Shared(
         "This client asked too often. `Retry-After` says when it may again.", "Retry-After"
     ),
+    431: Shared("The address and headers are larger than a server reads; told as plain text."),
     500: Shared("It failed on the service's side; its log tells why."),
     503: Shared(
         "There is more to do than can be done at the moment, or the service starts or ends.",
@@ -155,7 +156,9 @@ def _shared(shared: Shared) -> dict[str, Any]:
     told: dict[str, Any] = {"description": shared.meaning}
     if shared.header:
         told["headers"] = _headers(shared.header)
-    if shared is not SHARED[304]:
+    if shared is SHARED[431]:
+        told["content"] = {"text/plain": {"schema": {"type": "string"}}}
+    elif shared is not SHARED[304]:
         told["content"] = {
             "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
         }

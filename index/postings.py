@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from math import log
 from typing import NamedTuple
 
@@ -81,10 +81,13 @@ class Part(NamedTuple):
     docs: npt.NDArray[np.uint32]
     codes: npt.NDArray[np.uint16]
 
-    def between(self, first: int, last: int) -> Part:
-        """Those of the document numbers from ``first`` to before ``last``."""
-        start, end = np.searchsorted(self.docs, np.array([first, last], np.uint32))
-        return Part(self.docs[start:end], self.codes[start:end])
+    def cut(self, numbers: Sequence[int]) -> list[Part]:
+        """The postings before, between and after some document numbers, which ascend."""
+        if not numbers:
+            return [self]
+        found = np.searchsorted(self.docs, np.array(numbers, np.uint32)).tolist()
+        places = pairwise([0, *found, len(self.docs)])
+        return [Part(self.docs[start:end], self.codes[start:end]) for start, end in places]
 
     def look_up(self, numbers: Ints) -> tuple[Ints, npt.NDArray[np.uint16]]:
         """The places in ``numbers`` of the documents that hold the term, and their codes."""
@@ -146,24 +149,23 @@ class Postings:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The postings of a term in a field over all segments, and what they can weigh.
+    """The postings of a term in a field, by segment, and what they weigh.
 
-    ``term`` is its place in the question, ``field`` that in ``FIELDS``; ``count`` says how many
-    passages hold it, ``bound`` the most that it can add to a score.
+    ``term`` is its place in the question, ``count`` the number of passages that hold it, and
+    ``shift`` where the table of the field begins in ``Statistics.weights``.
     """
 
     term: int
-    field: int
     count: int
     idf: float
-    bound: float
+    shift: int
     parts: Sequence[Part | None]
 
 
 class Statistics:
     """What BM25 needs to know of the whole collection: all segments of one generation.
 
-    ``weights`` are those with idf 1 of each code, in a table of 65,536 for each field.
+    ``weights`` are those of each code with idf 1, in a table of 65,536 for each field.
     """
 
     def __init__(self, segments: Sequence[Postings], lengths: Sequence[int]) -> None:
@@ -177,24 +179,23 @@ class Statistics:
             frequencies, length = np.arange(256.0)[:, None], np.asarray(lengths, float)
             tables.append(BOOSTS[name] * bm25(1.0, frequencies, length, average).ravel())
         self.weights = np.concatenate(tables)
-        self._highest = [float(table.max()) for table in tables]
 
     def runs(self, terms: Sequence[str]) -> list[Run]:
-        """The runs of the terms that some segment has, the weightiest first."""
-        named = [(i, f) for i in range(len(terms)) for f in range(len(FIELDS))]
+        """The runs of the terms, in every field that has them, in the order of the sum."""
+        named = [(term, field) for term in range(len(terms)) for field in range(len(FIELDS))]
         names = [_name(FIELDS[field], terms[term]) for term, field in named]
         found = []
         each = zip(*(segment.runs(names) for segment in self.segments), strict=True)
-        for (term, field), parts in zip(named, each, strict=False):
+        for (term, field), parts in zip(named, each, strict=False):  # none without segments
             if count := sum(len(part.docs) for part in parts if part):
                 idf = inverse_frequency(self.passages, count)
-                found.append(Run(term, field, count, idf, idf * self._highest[field], parts))
-        return sorted(found, key=lambda run: -run.bound)
-
-    def of(self, field: int, codes: npt.NDArray[np.uint16]) -> Floats:
-        """The weights of some codes in a field, with idf 1."""
-        found: Floats = self.weights[codes + np.uint32(field << 16)]
+                found.append(Run(term, count, idf, field << 16, parts))
         return found
+
+    def weigh(self, run: Run, codes: npt.NDArray[np.uint16]) -> Floats:
+        """What postings of a run add to a score."""
+        table = self.weights[run.shift : run.shift + (1 << 16)]
+        return run.idf * table.take(codes, mode="clip")
 
     def ids(self, places: Ints) -> Ints:
         """The ids of passages by their places in the row of all segments."""

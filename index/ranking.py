@@ -1,20 +1,20 @@
-"""The best passages by BM25, without adding up what can't matter: MaxScore, a stretch at a time.
+"""The best passages by BM25: the weights of a question's terms are added up and the highest taken.
 
-The passages of all segments stand in one row, which is looked at in stretches. The first is added
-up whole. From then on the ``k``-th best score so far is the floor: the terms of least weight that
-can't reach it even together are left out, the others are added up, and the few passages that may
-still reach the floor are looked up in the terms that were left out. So the frequent terms, which
-own most postings, are hardly touched in a large collection.
+The passages of all segments stand in one row, which is cut into stretches whose sums fit the
+processor's cache. The ``k``-th best score so far is the floor: only what reaches it is looked at
+again. Where a filter leaves few passages of a stretch, these are looked up in the postings instead
+of adding up all. Either way a score is the same sum in the same order.
 
-Each score is the same sum in the same order however it comes about, so that nothing but time
-depends on what is left out.
+Leaving out frequent terms as MaxScore does was measured, and gains nothing here: the hundredth best
+passage has about a quarter of what a question could score at most, so that little can be left out,
+and looking up a passage takes as long as adding ten postings.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import accumulate
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -23,9 +23,9 @@ from index.postings import Floats, Ints, Part, Run, Statistics
 from index.values import Hit
 
 STRETCH = 1 << 17  # passages whose scores are added up at a time: a megabyte of them
-LOOKUP = 8  # postings that are added up in the time that one passage is looked up
+LONG = 1 << 11  # postings from which on those of a term are added up by themselves
+LOOKUP = 10  # postings that are added up in the time that one passage is looked up
 _LEAST = 5e-324  # no score is lower, but that of a passage which holds none of the terms
-_SLACK = 1e-9  # for bounds, which are sums in another order than scores
 
 Mask = npt.NDArray[np.bool_]
 
@@ -34,13 +34,11 @@ def rank(
     statistics: Statistics, masks: Sequence[Mask | None], terms: Sequence[str], k: int | None
 ) -> list[Hit]:
     """The ``k`` best (None: all) of the passages in ``masks`` that hold any of the terms."""
-    runs = statistics.runs(terms)
     places, scores, floor = np.zeros(0, np.int64), np.zeros(0), _LEAST
-    for start in range(0, statistics.passages, STRETCH):
-        stretch = Stretch(statistics, masks, start, min(start + STRETCH, statistics.passages))
-        found, sums = stretch.reaching(floor, runs)
-        places, scores = np.concatenate([places, found + start]), np.concatenate([scores, sums])
-        if k is not None and len(scores) > k:
+    for stretch in _stretches(statistics, masks, statistics.runs(terms)):
+        found, sums = stretch.reaching(floor, k)
+        places, scores = np.concatenate([places, found]), np.concatenate([scores, sums])
+        if k and len(scores) > k:
             floor = float(np.partition(scores, -k)[-k])
             kept = scores >= floor  # all that tie with the last one, so that ids decide below
             places, scores = places[kept], scores[kept]
@@ -62,83 +60,111 @@ def count(statistics: Statistics, masks: Sequence[Mask | None], terms: Sequence[
     return found
 
 
-@dataclass(frozen=True, slots=True)
 class Stretch:
-    """The passages from place ``start`` to ``stop`` in the row of all; they count from 0 here."""
+    """Some passages that follow each other, counted from 0 here, and what they hold of the runs.
 
-    statistics: Statistics
-    masks: Sequence[Mask | None]
-    start: int
-    stop: int
+    ``start`` is the place of the first in the row of all.
+    """
 
-    def reaching(self, floor: float, runs: Sequence[Run]) -> tuple[Ints, Floats]:
-        """The passages whose scores reach ``floor``, ascending, and these scores.
+    def __init__(self, statistics: Statistics, start: int, stop: int) -> None:
+        self.start, self._size = start, stop - start
+        self._statistics = statistics
+        self._held: list[tuple[Run, int, Part]] = []
+        self._mask: Mask | None = None
 
-        ``runs`` are in the order of the sum, the weightiest first.
+    def hold(self, run: Run, shift: int, part: Part) -> None:
+        """Take in postings of a run; document 0 of their segment would stand at ``shift``."""
+        if len(part.docs):
+            self._held.append((run, shift, part))
+
+    def leave(self, first: int, mask: Mask) -> None:
+        """Of the passages from ``first`` on, only those in ``mask`` count."""
+        if self._mask is None:
+            self._mask = np.ones(self._size, bool)
+        self._mask[first : first + len(mask)] = mask
+
+    def reaching(self, floor: float, k: int | None) -> tuple[Ints, Floats]:
+        """Places and scores of passages: those of the ``k`` best here that reach ``floor``.
+
+        There may be others with them.
         """
-        floor *= 1 - _SLACK
-        # What the runs from each on can add to a score at most.
-        rests = [*accumulate((run.bound for run in reversed(runs)), initial=0.0)][::-1]
-        added = next(i for i, rest in enumerate(rests) if rest < floor)
-        mask = self._mask()
-        held = None if mask is None else np.flatnonzero(mask)
-        if held is not None and LOOKUP * len(held) * len(runs) < sum(run.count for run in runs):
-            added, numbers, scores = 0, held, np.zeros(len(held))
+        sums, mask = np.zeros(self._size), self._mask
+        if mask is not None and self._few(mask):
+            numbers = np.flatnonzero(mask)
+            self._look_up(sums, numbers)
+            numbers = numbers[sums[numbers] >= floor]
         else:
-            sums = self._sums(runs[:added])
-            numbers = np.flatnonzero(sums >= floor - rests[added])
+            self._add_up(sums)
+            numbers = np.flatnonzero(sums >= max(floor, self._floor(sums, k)))
             if mask is not None:
                 numbers = numbers[mask[numbers]]
-            scores = sums[numbers]
-        for run, rest in zip(runs[added:], rests[added + 1 :], strict=True):
-            self._look_up(run, numbers, scores)
-            kept = scores >= floor - rest
-            numbers, scores = numbers[kept], scores[kept]
-        return numbers, scores
+        return numbers + self.start, sums[numbers]
 
-    def _sums(self, runs: Sequence[Run]) -> Floats:
-        """The scores of all passages by some runs alone."""
-        parts = [(run, base, part) for run in runs for base, part in self._parts(run)]
-        if not parts:
-            return np.zeros(self.stop - self.start)
-        sizes = [len(part.docs) for _, _, part in parts]
-        shifts = np.array([base - self.start for _, base, _ in parts], np.int64).astype(np.uint32)
-        docs = np.concatenate([part.docs for _, _, part in parts]) + np.repeat(shifts, sizes)
-        fields = np.repeat(np.array([run.field << 16 for run, _, _ in parts], np.uint32), sizes)
-        codes = np.concatenate([part.codes for _, _, part in parts]) + fields
-        idfs = np.repeat([run.idf for run, _, _ in parts], sizes)
-        weights = idfs * self.statistics.weights.take(codes, mode="clip")
-        return np.bincount(docs, weights, self.stop - self.start).astype(np.float64, copy=False)
+    def _few(self, mask: Mask) -> bool:
+        postings = sum(len(part.docs) for _, _, part in self._held)
+        return LOOKUP * int(np.count_nonzero(mask)) * len(self._held) < postings
 
-    def _look_up(self, run: Run, numbers: Ints, scores: Floats) -> None:
-        """Add to the scores of some passages what a run says of them."""
-        for base, part in self._parts(run):
-            sought = numbers + (self.start - base)
-            hits, codes = part.look_up(sought)
-            scores[hits] += run.idf * self.statistics.of(run.field, codes)
+    def _look_up(self, sums: Floats, numbers: Ints) -> None:
+        """Add up the scores of some passages alone."""
+        for run, shift, part in self._held:
+            hits, codes = part.look_up(numbers - shift)
+            sums[numbers[hits]] += self._statistics.weigh(run, codes)
 
-    def _parts(self, run: Run) -> Iterator[tuple[int, Part]]:
-        """The postings of a run within the stretch, by segment; and the segment's first place."""
-        for base, segment, part in zip(
-            self.statistics.bases, self.statistics.segments, run.parts, strict=True
-        ):
-            first, last = self.start - base, self.stop - base
-            if part is None or last <= 0 or first >= len(segment):
+    def _add_up(self, sums: Floats) -> None:
+        """Add up the scores of all passages."""
+        short: list[tuple[Run, int, Part]] = []
+        for run, shift, part in self._held:
+            if len(part.docs) < LONG:
+                short.append((run, shift, part))
                 continue
-            if first > 0 or last < len(segment):
-                part = part.between(max(first, 0), min(last, len(segment)))
-            if len(part.docs):
-                yield base, part
+            self._add_short(sums, short)
+            short = []
+            docs = part.docs + np.uint32(shift % (1 << 32))
+            np.add.at(sums, docs, self._statistics.weigh(run, part.codes))
+        self._add_short(sums, short)
 
-    def _mask(self) -> Mask | None:
-        """Which passages count; None: all."""
-        parts = []
-        for base, segment, mask in zip(
-            self.statistics.bases, self.statistics.segments, self.masks, strict=True
-        ):
-            first, last = max(self.start - base, 0), min(self.stop - base, len(segment))
-            if first < last:
-                parts.append((last - first, None if mask is None else mask[first:last]))
-        if all(mask is None for _, mask in parts):
-            return None
-        return np.concatenate([np.ones(n, bool) if mask is None else mask for n, mask in parts])
+    def _add_short(self, sums: Floats, held: Sequence[tuple[Run, int, Part]]) -> None:
+        """Add several at once: a call for each would take longer than the adding."""
+        if not held:
+            return
+        sizes = [len(part.docs) for _, _, part in held]
+        shifts = np.array([shift for _, shift, _ in held]).astype(np.uint32)  # may wrap
+        docs = np.concatenate([part.docs for _, _, part in held]) + np.repeat(shifts, sizes)
+        fields = np.repeat(np.array([run.shift for run, _, _ in held], np.uint32), sizes)
+        codes = np.concatenate([part.codes for _, _, part in held]) + fields
+        weights = np.repeat([run.idf for run, _, _ in held], sizes)
+        weights *= self._statistics.weights.take(codes, mode="clip")
+        np.add.at(sums, docs, weights)
+
+    def _floor(self, sums: Floats, k: int | None) -> float:
+        """A score that ``k`` passages reach: the ``k``-th best of a rare term that so many hold."""
+        enough = [each for each in self._held if k and len(each[2].docs) >= k]
+        if not k or not enough:
+            return _LEAST
+        _, shift, part = max(enough, key=lambda each: each[0].idf)
+        numbers = part.docs.astype(np.int64) + shift
+        scores = sums[numbers if self._mask is None else numbers[self._mask[numbers]]]
+        return float(np.partition(scores, -k)[-k]) if len(scores) >= k else _LEAST
+
+
+def _stretches(
+    statistics: Statistics, masks: Sequence[Mask | None], runs: Sequence[Run]
+) -> Sequence[Stretch]:
+    """The row of all passages in stretches."""
+    edges = [*range(0, statistics.passages, STRETCH), statistics.passages]
+    found = [Stretch(statistics, start, stop) for start, stop in pairwise(edges)]
+    for i, (segment, base) in enumerate(zip(statistics.segments, statistics.bases, strict=True)):
+        if not len(segment):
+            continue
+        within = found[bisect_right(edges, base) - 1 : bisect_right(edges, base + len(segment) - 1)]
+        cuts = [stretch.start - base for stretch in within[1:]]
+        if (mask := masks[i]) is not None:
+            for stretch, (first, last) in zip(
+                within, pairwise([0, *cuts, len(segment)]), strict=True
+            ):
+                stretch.leave(base + first - stretch.start, mask[first:last])
+        for run in runs:
+            if part := run.parts[i]:
+                for stretch, piece in zip(within, part.cut(cuts), strict=True):
+                    stretch.hold(run, base - stretch.start, piece)
+    return found

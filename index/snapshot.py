@@ -206,7 +206,7 @@ class Snapshot(Stored):
             for run in runs:
                 if part := run.parts[place]:
                     hits, codes = part.look_up(numbers)
-                    weights[at[hits], run.term] += run.idf * statistics.of(run.field, codes)
+                    weights[at[hits], run.term] += statistics.weigh(run, codes)
         return weights
 
     def semantic_scores(self, vector: npt.NDArray[np.float16], ids: Sequence[int]) -> Scores:

@@ -119,9 +119,11 @@ class Postings:
 
     def runs(self, names: Sequence[bytes]) -> list[Part | None]:
         """The postings of each name, which is that of a term in a field."""
+        found: list[Part | None] = [None] * len(names)
+        if not len(self.keys):  # passages without a word
+            return found
         keys = np.array([_key(name) for name in names], np.uint64)
         places = np.searchsorted(self.keys, keys)
-        found: list[Part | None] = [None] * len(names)
         for i in np.flatnonzero(self.keys.take(places, mode="clip") == keys).tolist():
             at = places[i]
             if self.names[self.name_offsets[at] : self.name_offsets[at + 1]].tobytes() == names[i]:

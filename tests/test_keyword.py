@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import commit, drafted
 from hypothesis import example, given, settings
@@ -16,10 +18,20 @@ from whoosh.reading import MultiReader
 from whoosh.scoring import BM25F
 from whoosh.searching import Searcher
 
-from index import keyword
+from index import keyword, ranking
 from index.home import Home
 from index.keyword import terms, words
-from index.postings import BOOSTS, FIELDS, K1, B, bm25, inverse_frequency
+from index.postings import (
+    BOOSTS,
+    FIELDS,
+    K1,
+    B,
+    Postings,
+    Statistics,
+    bm25,
+    inverse_frequency,
+    pack,
+)
 from index.store import Store
 from index.values import Filter, Hit
 
@@ -90,13 +102,14 @@ def test_a_list_of_years_is_no_number() -> None:
 @given(st.text())
 @example("\ud800 lone")
 @example("İstanbul ßß ﬁle ²")
+@example("\u0e00\u0e00\u0e00")  # of a script without spaces: the words overlap
 def test_words_stand_where_they_say(text: str) -> None:
-    end = 0
+    start, end = -1, 0
     for word in words(text):
-        assert end <= word.start < word.end <= len(text)
+        assert start < word.start < word.end <= len(text)
         assert word.term
         assert not any(c.isalnum() for c in text[end : word.start])
-        end = word.end
+        start, end = word.start, word.end
     assert not any(c.isalnum() for c in text[end:])
 
 
@@ -165,6 +178,70 @@ def test_random_corpora_rank_as_in_whoosh(
         commit(store, *drafts)
     check(store, terms(" ".join(asked)))
     store.close()
+
+
+def stored(passages: Sequence[tuple[str, str]], first: int) -> Postings:
+    """A segment of passages ``(text, title)``, with ids from ``first`` on."""
+    runs: dict[tuple[str, str], tuple[list[int], list[int], list[int]]] = {}
+    totals: Counter[str] = Counter()
+    for number, fields in enumerate(passages):
+        for field, text in zip(("text", "title"), fields, strict=True):
+            counted = Counter(text.split())
+            totals[field] += counted.total()
+            for term, count in counted.items():
+                held = runs.setdefault((field, term), ([], [], []))
+                for column, value in zip(held, (number, count, counted.total()), strict=True):
+                    column.append(value)
+    ids = range(first, first + len(passages))
+    return Postings(**pack([(*name, *held) for name, held in runs.items()], ids, totals))
+
+
+collections = st.lists(
+    st.lists(st.tuples(texts | st.just(""), st.just("") | vocabulary), min_size=1, max_size=12),
+    min_size=1,
+    max_size=4,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(collections, st.lists(vocabulary, min_size=1, max_size=5, unique=True), st.data())
+@example([[("port", "")] * 5], ["port"], None)  # all in one tie
+@example([[("port storm", "")], [("storm", "")]], ["port", "storm"], None)
+def test_no_way_of_adding_up_changes_a_hit(
+    collection: list, asked: list[str], data: st.DataObject | None
+) -> None:
+    """In stretches of any length, by looking up or adding up, for any k and any masks."""
+    segments, first = [], 1
+    for passages in collection:
+        segments.append(stored(passages, first))
+        first += len(passages)
+    statistics = Statistics(segments, keyword.LENGTHS)
+    masks = [
+        data
+        and data.draw(st.none() | st.lists(st.booleans(), min_size=n, max_size=n).map(np.array))
+        for n in map(len, segments)
+    ]
+    whole = ranking.rank(statistics, [None] * len(segments), asked, None)
+    left = {
+        int(id)
+        for segment, mask in zip(segments, masks, strict=True)
+        for id in (segment.ids if mask is None else segment.ids[mask])
+    }
+    expected = [hit for hit in whole if hit.passage_id in left]
+    assert ranking.count(statistics, masks, asked) == len(expected)
+    for stretch, long, lookup in ((1, 1, 0), (2, 1, 10**9), (5, 3, 1), (5, 3, 10**9), (64, 9, 0)):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(ranking, "STRETCH", stretch)
+            patch.setattr(ranking, "LONG", long)
+            patch.setattr(ranking, "LOOKUP", lookup)
+            for k in (None, 0, 1, 2, 3, len(left), first):
+                assert ranking.rank(statistics, masks, asked, k) == expected[:k]
+
+
+def test_stretches_rank_as_in_whoosh(several: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ranking, "STRETCH", 5)
+    for question in QUESTIONS:
+        check(several, terms(question))
 
 
 QUESTIONS = [

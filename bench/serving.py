@@ -60,10 +60,11 @@ class Service:
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
 
     def memory(self) -> dict[str, float]:
-        """Megabytes: all that is resident, and what is its own rather than a mapped file."""
+        """Megabytes: resident by mappings (``Rss``), each page once (``Pss``), not of a file."""
         told = Path(f"/proc/{self.pid}/smaps_rollup").read_text()
         return {
-            name: int(told.split(f"{name}:")[1].split()[0]) / 1024 for name in ("Rss", "Anonymous")
+            name: int(told.split(f"{name}:")[1].split()[0]) / 1024
+            for name in ("Rss", "Pss", "Anonymous")
         }
 
 
@@ -80,8 +81,10 @@ def serving(home: Path, *given: str) -> Iterator[Service]:
         drain = ThreadPoolExecutor(1)
         drain.submit(process.stderr.read)
         port = int(said.split("http://")[1].split()[0].rsplit(":")[-1])
-        yield Service(port, process.pid, opened)
-        process.terminate()
+        try:
+            yield Service(port, process.pid, opened)
+        finally:
+            process.terminate()
 
 
 def questions(count: int) -> list[str]:

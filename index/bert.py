@@ -14,6 +14,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import layer_norm, pad, scaled_dot_product_attention
 
+FEW = 96  # tokens that one thread multiplies sooner than several which wait for each other
+_THREADS = torch.get_num_threads()
+
 
 class Product:
     """A linear layer whose matrix is packed, with an activation after it (``none``, ``gelu``)."""
@@ -94,6 +97,7 @@ class Bert:
         texts, longest = ids.shape
         there = mask.bool().view(-1)
         places = there.nonzero().view(-1)
+        torch.set_num_threads(1 if len(places) <= FEW else _THREADS)
         values = self._words[ids.view(-1)[places]] + self._places[places % longest]
         values += self._kinds[0] if kinds is None else self._kinds[kinds.view(-1)[places]]
         values = pad(self._norm(values), (0, 0, 0, rounded(len(places)) - len(places)))

@@ -41,7 +41,9 @@ _LOST = {  # rows that may go, and what goes with them
     "rebuilds": "The change of the model does that part again.",
     "removals": "A file that was removed by hand may come back; remove it again.",
 }
-_PAUSE, _EVERY = 0.2, 3600.0  # seconds: after each step of the background pass, and each pass
+# Seconds: after each step of the background pass, and each pass; before the first.
+_PAUSE, _EVERY, _AFTER = 0.2, 3600.0, 60.0
+_REST = 30  # times as long as a step takes the patrol rests after it
 
 Tell = Callable[[str], None]
 
@@ -388,11 +390,17 @@ class Patrol:
     Damaged indexes are repaired; all damage is logged.
     """
 
-    def __init__(self, home: Home, pause: float = _PAUSE, every: float = _EVERY) -> None:
-        """``pause``: seconds after each step, at least; ``every``: seconds between two passes."""
+    def __init__(
+        self, home: Home, pause: float = _PAUSE, every: float = _EVERY, after: float = _AFTER
+    ) -> None:
+        """``pause``: seconds after each step, at least; ``every``: between two passes.
+
+        ``after``: seconds before the first, since a service that starts has enough to do.
+        """
         self._home = home
         self._pause = pause
         self._every = every
+        self._after = after
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="khazri-patrol", daemon=True)
 
@@ -409,6 +417,7 @@ class Patrol:
     def _run(self) -> None:
         with suppress(AttributeError, OSError):  # where threads have priorities of their own
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 15)
+        self._stopped.wait(self._after)
         while not self._stopped.is_set():
             try:
                 self.round()
@@ -428,7 +437,7 @@ class Patrol:
             except KhazriError as error:
                 log.error("%s", error)
                 return
-            self._stopped.wait(max(self._pause, 5 * (time.monotonic() - started)))
+            self._stopped.wait(max(self._pause, _REST * (time.monotonic() - started)))
 
     def _steps(self) -> Iterator[None]:
         store = self._home.store

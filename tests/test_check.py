@@ -534,7 +534,7 @@ def test_the_background_pass_repairs_and_tells(
 ) -> None:
     flip(home.store.folder(1) / "vectors.safetensors", 4000)
     spoil(home, DAMAGE["text"])
-    patrol = Patrol(home, pause=0, every=0)
+    patrol = Patrol(home, pause=0, every=0, after=0)
     patrol.start()
     for _ in range(200):
         if "Segment 1 was dropped" in caplog.text and "Document 3" in caplog.text:

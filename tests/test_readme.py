@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
+import textwrap
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from clients import client_of
+from clients import client_of, serving, small_home
 from conftest import ROOT
 from flask.testing import FlaskClient
 
+from index.embeddings import Encoder
 from index.home import Home
 from khazri import main
 
@@ -18,6 +22,8 @@ README = (ROOT / "README.md").read_text()
 COMMANDS = sorted(set(re.findall(r"khazri (?:--home \S+ )?([a-z]{3,})\b", README)))
 TARGETS = sorted(set(re.findall(r"^    make (\w+)", README, re.MULTILINE)))
 CURLS = [line.strip() for line in README.splitlines() if line.strip().startswith("curl ")]
+PROGRAM = re.search(r"^    import json\n(?:(?:    .*)?\n)+?(?=\S)", README, re.MULTILINE)
+MCP = re.search(r'^    (\{"mcpServers".*)$', README, re.MULTILINE)
 EXAMPLE = re.search(r"\$ .*? (ask .*)\n((?:    .+\n)+)", README)
 
 
@@ -67,3 +73,24 @@ def test_questions_by_curl(client: FlaskClient, example: str) -> None:
     assert reply.status_code == 200
     assert reply.json
     assert reply.json["results"]
+
+
+def test_the_program_stores_and_asks(
+    tmp_path: Path, encoder: Encoder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The program in Python runs as it stands, against a real service."""
+    assert PROGRAM
+    with small_home(tmp_path, encoder) as home:
+        home.close()
+    with serving(tmp_path / "home") as address:
+        program = textwrap.dedent(PROGRAM[0]).replace("http://127.0.0.1:8000", address)
+        exec(compile(program, "README.md", "exec"), {})
+    assert "The harbour froze in 1987." in capsys.readouterr().out
+
+
+def test_what_a_client_of_language_models_is_told_is_a_command() -> None:
+    """The configuration is JSON, and what it starts exists."""
+    assert MCP
+    told = json.loads(MCP[1])["mcpServers"]["khazri"]
+    assert told["command"].endswith("/khazri")
+    assert CliRunner().invoke(main, [*told["args"], "--help"]).exit_code == 0

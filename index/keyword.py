@@ -1,4 +1,4 @@
-"""The keyword index: Whoosh's segments, and the arrays decoded from them. Only this file knows it.
+"""The keyword index: Whoosh's segments, and arrays of their postings. Only this file knows it.
 
 Each segment of the collection is one Whoosh index of one segment, written once. Whoosh keeps the
 postings of record; ranking is done from the arrays beside it, which give the same scores as
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,16 +17,16 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from whoosh.analysis import Analyzer, Token
+from whoosh.analysis import Analyzer, entoken
 from whoosh.fields import STORED, TEXT, Schema
 from whoosh.filedb.filestore import FileStorage
 from whoosh.index import FileIndex
 from whoosh.lang.porter import stem as porter
 from whoosh.lang.stopwords import stoplists
-from whoosh.util.numeric import byte_to_length
+from whoosh.util.numeric import byte_to_length, length_to_byte
 
 from index.languages import ENGLISH, MARKS, STOP, UNSPACED, among, code, of_word, stem, unspaced
-from index.postings import FIELDS, Arrays, Decoded, pack
+from index.postings import FIELDS, Arrays, Listed, Tally, code_of, name_of, pack
 from index.values import Passage, embedding_text
 
 ANALYZER = "words-5"  # recorded in the catalog: another one means another index
@@ -62,16 +63,19 @@ def words(text: str, language: str | None = None) -> Iterator[Word]:
 
     Of a script without spaces each pair of characters is one, so that these overlap.
     """
+    return (Word(*each) for each in _words(text, language))
+
+
+def _words(text: str, language: str | None) -> Iterator[tuple[int, int, str, bool]]:
     spoken = code(language)
     for match in _WORD.finditer(text):
         start, end = match.span()
         if text[start] >= _UNSPACED_FROM and unspaced(match.group()):
             for at in range(start, max(end - 1, start + 1)):
                 pair = text[at : min(at + 2, end)]
-                yield Word(at, at + len(pair), unicodedata.normalize("NFKC", pair).lower(), False)
+                yield at, at + len(pair), unicodedata.normalize("NFKC", pair).lower(), False
             continue
-        term, stop = _term(match.group(), spoken)
-        yield Word(start, end, term, stop)
+        yield start, end, *_term(match.group(), spoken)
 
 
 @lru_cache(maxsize=1 << 17)
@@ -122,31 +126,14 @@ def terms(text: str, languages: Sequence[str] = (ENGLISH,)) -> tuple[str, ...]:
 
 
 class _Words(Analyzer):  # type: ignore[misc]
-    """``words`` as Whoosh wants it: one token, filled anew for each word.
+    """Stands in the schema of every index; what is added to one has been analysed before."""
 
-    ``language`` is that of the passage which is added next.
-    """
-
-    language: str | None = None
-
-    def __call__(self, value: str, **_: object) -> Iterator[Any]:
-        token = Token(boosts=True)
-        token.boost = 1.0
-        for word in words(value, self.language):
-            token.text = word.term
-            yield token
+    def __call__(self, value: Sequence[str], **_: object) -> Iterator[Any]:
+        return entoken(value)  # type: ignore[no-any-return]
 
 
-def _schema(analyzer: _Words) -> Schema:
-    return Schema(
-        id=STORED,
-        text=TEXT(analyzer=analyzer, phrase=False),  # phrases are verified in the text itself
-        heading=TEXT(analyzer=analyzer, phrase=False),
-        title=TEXT(analyzer=analyzer, phrase=False),
-    )
-
-
-_SCHEMA = _schema(_Words())
+_TERMS = TEXT(analyzer=_Words(), phrase=False)  # phrases are verified in the text itself
+_SCHEMA = Schema(id=STORED, text=_TERMS, heading=_TERMS, title=_TERMS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,17 +156,16 @@ class Entry:
 def write(folder: Path, entries: Iterable[Entry]) -> Arrays:
     """Write a Whoosh index of one segment into the empty ``folder``; return its arrays.
 
-    The field ``text`` holds title and heading too, as the encoder sees them; the fields of their
-    own add to that.
+    The arrays are made of the same terms as they are added, and equal what ``decode`` reads.
     ``entries`` come with ascending ids. The files are not yet flushed to the disk.
     """
-    analyzer = _Words()
-    writer = _storage(folder).create_index(_schema(analyzer)).writer(procs=1, limitmb=512)
+    writer = _storage(folder).create_index(_SCHEMA).writer(procs=1, limitmb=512)
+    tally = Tally()
     try:
         for entry in entries:
-            analyzer.language = entry.language
-            text = embedding_text(entry.title, entry.heading, entry.text)
-            writer.add_document(id=entry.id, text=text, heading=entry.heading, title=entry.title)
+            fields = _fields(entry)
+            writer.add_document(id=entry.id, **fields)
+            tally.add(entry.id, fields, length_to_byte)
         writer.commit(merge=False)
     except BaseException:
         with suppress(Exception):  # which may meet the same error again
@@ -187,7 +173,28 @@ def write(folder: Path, entries: Iterable[Entry]) -> Arrays:
         raise
     for lock in folder.glob("*WRITELOCK"):
         lock.unlink()
-    return decode(folder)
+    return tally.arrays()
+
+
+def _fields(entry: Entry) -> dict[str, list[str]]:
+    """The terms of each field.
+
+    ``text`` holds title and heading too, as the encoder sees them; the others add to that.
+    """
+    whole = embedding_text(entry.title, entry.heading, entry.text)
+    above = _above(whole.removesuffix(entry.text), entry.language)
+    return {
+        "text": [*above, *_listed(entry.text, entry.language)],
+        "heading": _above(entry.heading, entry.language),
+        "title": _above(entry.title, entry.language),
+    }
+
+
+def _listed(text: str, language: str | None) -> list[str]:
+    return [term for _, _, term, _ in _words(text, language)]
+
+
+_above = lru_cache(maxsize=1 << 10)(_listed)  # what many passages stand under
 
 
 def decode(folder: Path) -> Arrays:
@@ -198,7 +205,7 @@ def decode(folder: Path) -> Arrays:
         return pack(_runs(reader, len(ids)), ids, totals)
 
 
-def _runs(reader: Any, count: int) -> Iterator[Decoded]:
+def _runs(reader: Any, count: int) -> Iterator[Listed]:
     """The postings of every term, block by block with Whoosh's own decoding."""
     from whoosh.codec.whoosh3 import W3LeafMatcher
 
@@ -215,7 +222,8 @@ def _runs(reader: Any, count: int) -> Iterator[Decoded]:
             )
             numbers, weights = _postings(matcher)
         of = lengths[name]
-        yield name, term.decode(), numbers, weights, [of[n] for n in numbers]
+        codes = (code_of(int(w), of[n]) for n, w in zip(numbers, weights, strict=True))
+        yield name_of(name, term.decode()), array("I", numbers), array("H", codes)
 
 
 def _postings(matcher: Any) -> tuple[list[int], list[float]]:

@@ -1,14 +1,15 @@
 """The postings of one segment as flat arrays, and BM25 over them.
 
-A Whoosh segment never changes, so its postings are decoded once into arrays that are opened by
-memory map. Each term of a field owns a run of ``(document number, frequency, length)``; a question
-adds the weights of its terms into one buffer and takes the highest.
+A segment never changes, so its postings are laid out once in arrays that are opened by memory map.
+Each term of a field owns a run of document numbers and of codes for frequency and length.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import accumulate, pairwise
@@ -26,7 +27,7 @@ _HIGHEST = 255  # a term frequency is kept in one byte; nothing in BM25 changes 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Arrays = dict[str, npt.NDArray[np.generic]]
-Decoded = tuple[str, str, Sequence[int], Sequence[float], Sequence[int]]
+Listed = tuple[bytes, "array[int]", "array[int]"]  # name, document numbers, codes
 
 
 def bm25(idf: float, frequency: Floats, length: Floats, average: float) -> Floats:
@@ -39,32 +40,65 @@ def inverse_frequency(passages: int, containing: int) -> float:
     return log(passages / (containing + 1)) + 1
 
 
-def pack(runs: Iterable[Decoded], ids: Sequence[int], totals: Mapping[str, int]) -> Arrays:
-    """Make the arrays of a segment from its runs.
+def code_of(frequency: int, length: int) -> int:
+    """What is kept of a posting: its frequency, and the byte for the length of the field."""
+    return min(frequency, _HIGHEST) << 8 | length
 
-    Each run is ``(field, term, document numbers ascending, frequencies, length bytes)``; ``ids``
-    are the passage ids by document number, ``totals`` the sum of the lengths of each field.
+
+def pack(runs: Iterable[Listed], ids: Sequence[int], totals: Mapping[str, int]) -> Arrays:
+    """Make the arrays of a segment from its runs, each of document numbers that ascend.
+
+    ``ids`` are the passage ids by document number, ``totals`` the sum of each field's lengths.
     """
-    named = ((_name(run[0], run[1]), run) for run in runs)
-    keyed = sorted(((_key(name), name, run) for name, run in named), key=lambda each: each[0])
-    sizes = [len(run[2]) for _, _, run in keyed]
-    names = [name for _, name, _ in keyed]
-    docs = np.fromiter((n for _, _, run in keyed for n in run[2]), np.uint32, sum(sizes))
-    tf = np.fromiter((n for _, _, run in keyed for n in run[3]), np.float64, sum(sizes))
-    length = np.fromiter((n for _, _, run in keyed for n in run[4]), np.uint8, sum(sizes))
+    keyed = sorted((_key(run[0]), run) for run in runs)
+    names = [run[0] for _, run in keyed]
+    docs = b"".join(run[1] for _, run in keyed)
+    codes = b"".join(run[2] for _, run in keyed)
     return {
         "ids": np.asarray(ids, np.int64),
         "totals": np.asarray([totals.get(name, 0) for name in FIELDS], np.int64),
-        "keys": np.fromiter((key for key, _, _ in keyed), np.uint64, len(keyed)),
-        "offsets": np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]),
-        "docs": docs,
-        "codes": (np.minimum(tf, _HIGHEST).astype(np.uint16) << 8) | length,
+        "keys": np.fromiter((key for key, _ in keyed), np.uint64, len(keyed)),
+        "offsets": _ends(len(run[1]) for _, run in keyed),
+        "docs": np.frombuffer(docs, np.uint32),
+        "codes": np.frombuffer(codes, np.uint16),
         "names": np.frombuffer(b"".join(names), np.uint8),
-        "name_offsets": np.concatenate([[0], np.cumsum([len(n) for n in names], dtype=np.int64)]),
+        "name_offsets": _ends(map(len, names)),
     }
 
 
-def _name(field: str, term: str) -> bytes:
+def _ends(lengths: Iterable[int]) -> Ints:
+    return np.fromiter(accumulate(lengths, initial=0), np.int64)
+
+
+class Tally:
+    """The postings of passages as they are added, in the order of their ids."""
+
+    def __init__(self) -> None:
+        self._runs: dict[bytes, tuple[array[int], array[int]]] = {}
+        self._ids: list[int] = []
+        self._totals: Counter[str] = Counter()
+
+    def add(self, id: int, fields: Mapping[str, Sequence[str]], byte: Callable[[int], int]) -> None:
+        """Add a passage with the terms of its fields; ``byte`` is that of a length."""
+        for field, terms in fields.items():
+            self._totals[field] += len(terms)
+            length = byte(len(terms))
+            for term, count in Counter(terms).items():
+                name = name_of(field, term)
+                if name not in self._runs:
+                    self._runs[name] = array("I"), array("H")
+                docs, codes = self._runs[name]
+                docs.append(len(self._ids))
+                codes.append(code_of(count, length))
+        self._ids.append(id)
+
+    def arrays(self) -> Arrays:
+        """The arrays of the segment."""
+        return pack(((name, *run) for name, run in self._runs.items()), self._ids, self._totals)
+
+
+def name_of(field: str, term: str) -> bytes:
+    """The name of a term in a field."""
     return f"{field}\0{term}".encode()
 
 
@@ -115,7 +149,7 @@ class Postings:
 
     def run(self, field: str, term: str) -> Part | None:
         """The postings of a term in a field, or None."""
-        return self.runs([_name(field, term)])[0]
+        return self.runs([name_of(field, term)])[0]
 
     def runs(self, names: Sequence[bytes]) -> list[Part | None]:
         """The postings of each name, which is that of a term in a field."""
@@ -185,7 +219,7 @@ class Statistics:
     def runs(self, terms: Sequence[str]) -> list[Run]:
         """The runs of the terms, in every field that has them, in the order of the sum."""
         named = [(term, field) for term in range(len(terms)) for field in range(len(FIELDS))]
-        names = [_name(FIELDS[field], terms[term]) for term, field in named]
+        names = [name_of(FIELDS[field], terms[term]) for term, field in named]
         found = []
         each = zip(*(segment.runs(names) for segment in self.segments), strict=True)
         for (term, field), parts in zip(named, each, strict=False):  # none without segments

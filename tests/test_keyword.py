@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import unicodedata
-from collections import Counter
 from collections.abc import Sequence
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
@@ -28,9 +27,9 @@ from index.postings import (
     B,
     Postings,
     Statistics,
+    Tally,
     bm25,
     inverse_frequency,
-    pack,
 )
 from index.store import Store
 from index.values import Filter, Hit
@@ -182,18 +181,10 @@ def test_random_corpora_rank_as_in_whoosh(
 
 def stored(passages: Sequence[tuple[str, str]], first: int) -> Postings:
     """A segment of passages ``(text, title)``, with ids from ``first`` on."""
-    runs: dict[tuple[str, str], tuple[list[int], list[int], list[int]]] = {}
-    totals: Counter[str] = Counter()
-    for number, fields in enumerate(passages):
-        for field, text in zip(("text", "title"), fields, strict=True):
-            counted = Counter(text.split())
-            totals[field] += counted.total()
-            for term, count in counted.items():
-                held = runs.setdefault((field, term), ([], [], []))
-                for column, value in zip(held, (number, count, counted.total()), strict=True):
-                    column.append(value)
-    ids = range(first, first + len(passages))
-    return Postings(**pack([(*name, *held) for name, held in runs.items()], ids, totals))
+    tally = Tally()
+    for id, (text, title) in enumerate(passages, first):
+        tally.add(id, {"text": text.split(), "title": title.split()}, lambda length: length)
+    return Postings(**tally.arrays())
 
 
 collections = st.lists(
@@ -309,6 +300,37 @@ def test_deleted_passages_are_never_found(store: Store) -> None:
     commit(store, drafted("a", "ferry fares"))
     hits, total = ours(store, terms("herring"))
     assert (len(hits), total) == (1, 1)
+
+
+# --- Writing ---------------------------------------------------------------------------------
+
+
+written = st.text(max_size=40) | texts | st.just("") | st.just("พอร์ต 港口 Häfen don't 1,000")
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.lists(
+        st.tuples(written, written, written, st.sampled_from([None, "en", "de", "th"])),
+        min_size=1,
+        max_size=6,
+    )
+)
+@example([("port", "", "port", None), ("a port", "a", "", "de")])  # what begins so has it once
+@example([("port " * 300, "", "", None)])
+def test_the_arrays_are_what_whoosh_holds(
+    tmp_path_factory: pytest.TempPathFactory, passages: list
+) -> None:
+    folder = tmp_path_factory.mktemp("segment")
+    entries = [
+        keyword.Entry(id, text, heading, title, language)
+        for id, (text, heading, title, language) in enumerate(passages, 5)
+    ]
+    made, held = keyword.write(folder, entries), keyword.decode(folder)
+    assert made.keys() == held.keys()
+    for name, array in held.items():
+        assert made[name].dtype == array.dtype
+        assert made[name].tolist() == array.tolist()
 
 
 # --- Phrases ---------------------------------------------------------------------------------

@@ -50,17 +50,18 @@ def pack(runs: Iterable[Listed], ids: Sequence[int], totals: Mapping[str, int]) 
 
     ``ids`` are the passage ids by document number, ``totals`` the sum of each field's lengths.
     """
-    keyed = sorted((_key(run[0]), run) for run in runs)
-    names = [run[0] for _, run in keyed]
-    docs = b"".join(run[1] for _, run in keyed)
-    codes = b"".join(run[2] for _, run in keyed)
+    each = list(runs)
+    keys = keys_of(name for name, _, _ in each)
+    order = np.argsort(keys, kind="stable")
+    each = [each[i] for i in order.tolist()]
+    names = [name for name, _, _ in each]
     return {
         "ids": np.asarray(ids, np.int64),
         "totals": np.asarray([totals.get(name, 0) for name in FIELDS], np.int64),
-        "keys": np.fromiter((key for key, _ in keyed), np.uint64, len(keyed)),
-        "offsets": _ends(len(run[1]) for _, run in keyed),
-        "docs": np.frombuffer(docs, np.uint32),
-        "codes": np.frombuffer(codes, np.uint16),
+        "keys": keys[order],
+        "offsets": _ends(len(docs) for _, docs, _ in each),
+        "docs": np.frombuffer(b"".join(docs for _, docs, _ in each), np.uint32),
+        "codes": np.frombuffer(b"".join(codes for _, _, codes in each), np.uint16),
         "names": np.frombuffer(b"".join(names), np.uint8),
         "name_offsets": _ends(map(len, names)),
     }
@@ -102,8 +103,10 @@ def name_of(field: str, term: str) -> bytes:
     return f"{field}\0{term}".encode()
 
 
-def _key(name: bytes) -> int:
-    return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "little")
+def keys_of(names: Iterable[bytes]) -> npt.NDArray[np.uint64]:
+    """The keys by which names are found: their hashes."""
+    hashes = b"".join(hashlib.blake2b(name, digest_size=8).digest() for name in names)
+    return np.frombuffer(hashes, "<u8")
 
 
 class Part(NamedTuple):
@@ -149,14 +152,14 @@ class Postings:
 
     def run(self, field: str, term: str) -> Part | None:
         """The postings of a term in a field, or None."""
-        return self.runs([name_of(field, term)])[0]
+        names = [name_of(field, term)]
+        return self.runs(names, keys_of(names))[0]
 
-    def runs(self, names: Sequence[bytes]) -> list[Part | None]:
-        """The postings of each name, which is that of a term in a field."""
+    def runs(self, names: Sequence[bytes], keys: npt.NDArray[np.uint64]) -> list[Part | None]:
+        """The postings of each name; ``keys`` are theirs."""
         found: list[Part | None] = [None] * len(names)
         if not len(self.keys):  # passages without a word
             return found
-        keys = np.array([_key(name) for name in names], np.uint64)
         places = np.searchsorted(self.keys, keys)
         for i in np.flatnonzero(self.keys.take(places, mode="clip") == keys).tolist():
             at = places[i]
@@ -221,7 +224,8 @@ class Statistics:
         named = [(term, field) for term in range(len(terms)) for field in range(len(FIELDS))]
         names = [name_of(FIELDS[field], terms[term]) for term, field in named]
         found = []
-        each = zip(*(segment.runs(names) for segment in self.segments), strict=True)
+        keys = keys_of(names)
+        each = zip(*(segment.runs(names, keys) for segment in self.segments), strict=True)
         for (term, field), parts in zip(named, each, strict=False):  # none without segments
             if count := sum(len(part.docs) for part in parts if part):
                 idf = inverse_frequency(self.passages, count)

@@ -25,7 +25,7 @@ from index.values import Hit
 STRETCH = 1 << 17  # passages whose scores are added up at a time: a megabyte of them
 LONG = 1 << 11  # postings from which on those of a term are added up by themselves
 LOOKUP = 10  # postings that are added up in the time that one passage is looked up
-_LEAST = 5e-324  # no score is lower, but that of a passage which holds none of the terms
+_LEAST = 1e-300  # below every score, but above that of a passage which holds none of the terms
 
 Mask = npt.NDArray[np.bool_]
 
@@ -95,9 +95,8 @@ class Stretch:
             numbers = numbers[sums[numbers] >= floor]
         else:
             self._add_up(sums)
-            numbers = np.flatnonzero(sums >= max(floor, self._floor(sums, k)))
-            if mask is not None:
-                numbers = numbers[mask[numbers]]
+            reached = sums >= max(floor, self._floor(sums, k))
+            numbers = np.flatnonzero(reached if mask is None else reached & mask)
         return numbers + self.start, sums[numbers]
 
     def _few(self, mask: Mask) -> bool:

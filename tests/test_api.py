@@ -196,7 +196,7 @@ def test_an_exported_cell_is_never_a_formula(client: FlaskClient) -> None:
         (f"/search?q={'a' * 20_001}", 414, "too long"),
         (f"/answer?q={'a+' * 10_000}", 414, "too long"),
         ("/documents/999", 404, "no document 999"),
-        (f"/documents/{10**30}", 404, ""),
+        (f"/documents/{10**30}", 400, "id should be less"),
         ("/documents/otters", 404, ""),
         ("/jobs/999", 404, "no job 999"),
         ("/nowhere", 404, ""),

@@ -78,6 +78,13 @@ IF_NONE_MATCH = {
     "schema": {"type": "string"},
 }
 
+# Where a reply leads: the operation, by its id and that of the reply, and what is asked with it.
+_STORED, _STARTED = "$response.body#/documents/0/id", "$response.body#/id"
+LINKS = {
+    ("upload", "201"): {"document": _STORED, "remove": _STORED},
+    ("reindex", "202"): {"job": _STARTED, "cancel": _STARTED},
+}
+
 
 def replies(*statuses: int) -> dict[str | int, Any]:
     """The shared replies of a route, beside those that every route has."""
@@ -146,6 +153,10 @@ def _complete(operation: dict[str, Any], schemas: Mapping[str, Any]) -> None:
         if "$ref" in reply:
             schema = schemas[reply["$ref"].rpartition("/")[2]]
             answer["description"] = schema["description"].partition("\n")[0]
+    for status, answer in answers.items():
+        for to, id in LINKS.get((operation["operationId"], status), {}).items():
+            link = {"operationId": to, "parameters": {"id": id}}
+            answer.setdefault("links", {})[to] = link
     if "304" in answers:
         answers["200"]["headers"] = _headers("ETag")
         parameter = {"$ref": "#/components/parameters/IfNoneMatch"}

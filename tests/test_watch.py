@@ -17,6 +17,7 @@ import pytest
 from conftest import ROOT, CheapEncoder, quiet
 
 from index import sources, watch
+from index.home import Home
 from index.indexer import Indexer
 from index.jobs import Job, Jobs
 from index.locks import Busy, locked
@@ -338,16 +339,17 @@ def test_the_watch_beside_a_server_ends_with_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)
-    home = tmp_path / "home"
+    home = Home(tmp_path / "home")
     with watcher(home):
-        soon(lambda: home.exists() and _is_watched(home))
-    assert not _is_watched(home)
+        soon(lambda: _is_watched(home.path))
+    assert not _is_watched(home.path)
+    home.close()
 
 
 def test_the_watch_beside_a_server_that_is_killed_ends_too(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    script = "import khazri, pathlib, sys, time\n"
-    script += "with khazri.watcher(pathlib.Path(sys.argv[1])): time.sleep(60)"
+    script = "import khazri, pathlib, sys, time\nfrom index.home import Home\n"
+    script += "with khazri.watcher(Home(pathlib.Path(sys.argv[1]))): time.sleep(60)"
     server = subprocess.Popen([sys.executable, "-c", script, str(home)], cwd=ROOT)
     soon(lambda: home.exists() and _is_watched(home))
     os.kill(server.pid, signal.SIGKILL)

@@ -38,6 +38,7 @@ PAGES = {
     "documents": "/documents",
     "no documents": "/documents?q=zzzz",
     "indexing": "/jobs",
+    "interface": "/api/docs",
     "problem": "/nowhere",
 }
 

@@ -17,6 +17,7 @@ from openapi_spec_validator import validate
 
 from index.documents import Given
 from index.home import Home
+from web.contract import operations
 
 API = "/api/v1"
 
@@ -58,6 +59,19 @@ def test_every_operation_says_what_it_does_and_replies(client: FlaskClient) -> N
             replies = set(operation["responses"])
             assert replies & {"200", "201", "202"}, (method, path)
             assert {"500", "503"} <= replies, (method, path)
+
+
+def test_what_was_stored_is_found_where_the_reply_leads(home: Home) -> None:
+    client = client_of(home)
+    told = description(client)
+    ids = {operation["operationId"]: path for path, _, operation in operations(told)}
+    links = told["paths"][f"{API}/documents"]["post"]["responses"]["201"]["links"]
+    assert set(links) == {"document", "remove"}
+    stored = client.post(f"{API}/documents", json={"text": "A heron stood there."}).json
+    link = links["document"]
+    assert link["parameters"] == {"id": "$response.body#/documents/0/id"}
+    address = ids[link["operationId"]].format(id=stored["documents"][0]["id"])
+    assert client.get(address).json["text"] == "A heron stood there."
 
 
 def test_the_page_shows_every_operation(client: FlaskClient) -> None:

@@ -16,6 +16,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,6 +51,7 @@ def serving(home: Path, *given: str) -> Iterator[str]:
             while process.poll() is None:
                 if found := re.search(r"http://\S+", (WORK / "log").read_text()):
                     break
+                time.sleep(0.05)
             else:
                 raise SystemExit((WORK / "log").read_text())
             yield found.group()

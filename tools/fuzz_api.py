@@ -107,7 +107,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--examples", type=int, default=24, help="for each route and kind")
     options = parser.parse_args()
-    shutil.rmtree(WORK, ignore_errors=True)
+    if WORK.exists():
+        shutil.rmtree(WORK)
     WORK.mkdir(parents=True)
     (WORK / "toml").write_text(CHECKS + UNSAID)
     well = []

@@ -14,8 +14,8 @@ from flask.testing import FlaskClient
 
 from index.documents import Given
 from index.home import Home
-from khazri import engine_over
 from web.app import create_app
+from web.commands import engine_over
 from web.worker import Worker
 
 ROOT = Path(__file__).parent.parent

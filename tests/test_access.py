@@ -21,9 +21,9 @@ from werkzeug.test import TestResponse
 
 from index.errors import KhazriError
 from index.home import Home
-from khazri import engine_over
 from web import access
 from web.app import create_app
+from web.commands import engine_over
 from web.keys import Keys
 from web.serving import Server
 
@@ -225,7 +225,7 @@ def test_without_keys_everything_is_open(tmp_path: Path, cheap: CheapEncoder) ->
 def app_of(path: Path, *given: str) -> Iterator[FlaskClient]:
     """A client of an empty home with these settings."""
     home = Home(path / "home", given=given)
-    home.encoder = CheapEncoder()  # type: ignore[assignment]
+    home.encoder = CheapEncoder()
     yield create_app(home, engine_over(home)).test_client()
     home.close()
 

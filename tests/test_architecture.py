@@ -16,6 +16,7 @@ ROOMS = {
     "khazri.py": {"web", "search", "index"},
 }
 OURS = {"index", "search", "web", "khazri"}
+COMMANDS = {f"web/commands/{path.name}" for path in (ROOT / "web" / "commands").glob("*.py")}
 OWNED = {  # a library, and all the files that may know it
     "whoosh": {"index/keyword.py"},
     "sentence_transformers": {"index/embeddings.py"},
@@ -27,7 +28,7 @@ OWNED = {  # a library, and all the files that may know it
     "safetensors": {"search/adapter.py"},
     "sentencex": {"index/sentences.py"},
     "filelock": {"index/locks.py"},
-    "click": {"khazri.py", "web/terminal.py"},
+    "click": {"khazri.py", "web/terminal.py", *COMMANDS},
     "prometheus_client": {"web/metrics.py"},
     "waitress": {"web/serving.py"},
     "rich": {"web/terminal.py"},

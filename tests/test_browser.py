@@ -22,8 +22,8 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from index.errors import KhazriError
 from index.home import Home
-from khazri import engine_over
 from web.app import create_app
+from web.commands import engine_over
 from web.serving import serve
 
 QUESTION = "What did it cost to build the Harbour Line?"

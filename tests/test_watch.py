@@ -23,7 +23,7 @@ from index.jobs import Job, Jobs
 from index.locks import Busy, locked
 from index.store import Store
 from index.watch import Settling, Watch
-from khazri import watcher
+from web.commands.service import watcher
 
 Write = Callable[[str, str], Path]
 SETTLE = 0.15  # seconds
@@ -348,8 +348,9 @@ def test_the_watch_beside_a_server_ends_with_it(
 
 def test_the_watch_beside_a_server_that_is_killed_ends_too(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    script = "import khazri, pathlib, sys, time\nfrom index.home import Home\n"
-    script += "with khazri.watcher(Home(pathlib.Path(sys.argv[1]))): time.sleep(60)"
+    script = "import pathlib, sys, time\nfrom index.home import Home\n"
+    script += "from web.commands.service import watcher\n"
+    script += "with watcher(Home(pathlib.Path(sys.argv[1]))): time.sleep(60)"
     server = subprocess.Popen([sys.executable, "-c", script, str(home)], cwd=ROOT)
     soon(lambda: home.exists() and _is_watched(home))
     os.kill(server.pid, signal.SIGKILL)

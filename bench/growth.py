@@ -26,20 +26,17 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
+from large import PARAGRAPHS, drafted
 from stand_in import StandIn
 from texts import paragraphs
 
-from index.changes import Changes, Draft
+from index.changes import Changes
 from index.documents import Given, embedding_texts
-from index.embeddings import text_key
 from index.indexer import Indexer
-from index.rows import digest
 from index.sources import register
 from index.store import Store
-from index.values import Block, Span, embedding_text
 
 WORK = Path("build/bench/growth")
-PARAGRAPHS = 5  # of a document
 BATCH = 5_000  # passages of a commit while a home is built
 ADDITIONS = 200
 ALLOWED = 1.5  # what an addition to the large home may cost, of one to the small home
@@ -51,18 +48,6 @@ def documents() -> Iterator[list[str]]:
     every = paragraphs()
     while group := list(islice(every, PARAGRAPHS)):
         yield group
-
-
-def drafted(name: str, parts: list[str]) -> Draft:
-    """A draft with one passage for each paragraph, so that a home has just so many."""
-    spans, start = [], 0
-    for part in parts:
-        spans.append(Span(start, start + len(part)))
-        start += len(part) + 2
-    text = "\n\n".join(parts)
-    keys = tuple(text_key(embedding_text(name, "", part)) for part in parts)
-    blocks = tuple(Block(span.start, span.end) for span in spans)
-    return Draft(1, name, name, "text", text, blocks, tuple(spans), keys, digest(text.encode()))
 
 
 def built(passages: int, encoder: StandIn) -> Path:

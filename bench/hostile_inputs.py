@@ -68,8 +68,8 @@ def engine() -> Iterator[Engine]:
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
     store, encoder = Store(home), StandIn()
-    Indexer(store, encoder).add(DOCUMENTS)  # type: ignore[arg-type]
-    yield Engine(store, encoder)  # type: ignore[arg-type]
+    Indexer(store, encoder).add(DOCUMENTS)
+    yield Engine(store, encoder)
     store.close()
 
 

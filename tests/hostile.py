@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from conftest import SAMPLES
 from hypothesis import strategies as st
-from test_paragraphs import by_letters, by_words, documents
+from test_paragraphs import by_letters, by_words, documents, documents_of
 from test_paragraphs import check as check_spans
 from test_readers import PROSE
 from test_readers import check as check_content
@@ -20,7 +20,6 @@ from test_readers import check as check_content
 from index.errors import KhazriError, Unreadable
 from index.paragraphs import split
 from index.readers import html
-from index.readers.blocks import Piece, assemble
 from index.values import Content
 from search.engine import Engine
 from search.question import asks, parse, parts
@@ -62,7 +61,7 @@ def check_question(engine: Engine, query: str, more: str, *, mode: str = "keywor
     assert all(part in query for part in parts(query))
     asks(query)
     try:
-        reply = engine.search(query, filter=more, mode=mode, limit=3)  # type: ignore[arg-type]
+        reply = engine.search(query, filter=more, mode=mode, limit=3)
     except KhazriError as error:
         assert str(error).endswith(".")
         return
@@ -83,20 +82,7 @@ _anything = st.one_of(
         "".join
     ),
 )
-_piece = st.one_of(
-    st.builds(Piece, _anything, st.just("heading"), st.integers(1, 60)),
-    st.builds(
-        Piece,
-        _anything,
-        st.sampled_from(["paragraph", "item", "row"]),
-        st.just(0),
-        st.sampled_from([None, 1, 2, 1 << 40]),
-    ),
-)
-contents = st.one_of(
-    documents,
-    st.lists(_piece, max_size=8).map(lambda pieces: assemble("text", [*pieces, Piece("end")])),
-)
+contents = st.one_of(documents, documents_of(_anything, 60, [None, 1, 2, 1 << 40], 8))
 limits = st.integers(2, 300)
 measures = st.sampled_from([by_words, by_letters])
 languages = st.sampled_from([None, "en", "de", "zh", "th", "xx", "not-a-language"])
@@ -105,7 +91,7 @@ languages = st.sampled_from([None, "en", "de", "zh", "th", "xx", "not-a-language
 def check_split(content: Content, limit: int, measure: object, language: str | None) -> None:
     """Nothing but white space is outside the passages, and none is too long."""
     check_content(content)
-    spans = split(content.text, content.blocks, measure, limit, language)  # type: ignore[arg-type]
+    spans = split(content.text, content.blocks, measure, limit, language)
     end = 0
     for span in spans:
         assert end <= span.start < span.end <= len(content.text)
@@ -113,7 +99,7 @@ def check_split(content: Content, limit: int, measure: object, language: str | N
         end = span.end
     assert not content.text[end:].strip()
     if language in (None, "en"):  # where it is known how sentences were cut
-        check_spans(content, spans, measure, limit)  # type: ignore[arg-type]
+        check_spans(content, spans, measure, limit)
 
 
 # Pages

@@ -67,7 +67,7 @@ def full_database(kind: str) -> Patch:
             with database.connection() as db:
                 db.execute("PRAGMA max_page_count=4294967294")
 
-        patch.lift = lift  # type: ignore[attr-defined]
+        patch.lift = lift
 
     return limit
 

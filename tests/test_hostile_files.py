@@ -103,7 +103,8 @@ def _folder(path: Path, target: Path) -> None:
     path.parent.symlink_to(target.parent)
 
 
-SWAPS: dict[str, Callable[[Path, Path], object]] = {
+Swap = Callable[[Path, Path], object]
+SWAPS: dict[str, Swap] = {
     "a link": _link,
     "a link to a device": lambda path, target: _link(path, Path("/dev/zero")),
     "a link to itself": lambda path, target: _link(path, path),
@@ -113,16 +114,27 @@ SWAPS: dict[str, Callable[[Path, Path], object]] = {
 SWAP = pytest.mark.parametrize("swap", SWAPS.values(), ids=SWAPS)
 
 
+@pytest.fixture
+def path(folder: Path, indexer: Indexer) -> Path:
+    """A file that is indexed."""
+    indexer.index([folder], quiet)
+    return folder / "sub" / "a.txt"
+
+
+@pytest.fixture
+def secret(folder: Path) -> Path:
+    """A file of the same name elsewhere."""
+    return folder.parent / "secret" / "a.txt"
+
+
 @SWAP
 def test_a_file_swapped_after_it_was_listed_is_not_followed(
-    folder: Path, indexer: Indexer, store: Store, swap: Callable[[Path, Path], object]
+    path: Path, secret: Path, indexer: Indexer, store: Store, swap: Swap
 ) -> None:
-    indexer.index([folder], quiet)
-    path = folder / "sub" / "a.txt"
     path.write_text(f"{PROSE} It changed.")
     with indexer.planned() as plan:
         assert plan.parts[0].changed
-        swap(path, folder.parent / "secret" / "a.txt")
+        swap(path, secret)
         indexer.carry_out(plan, quiet)
     assert SECRET not in "".join(texts(store).values())
     (reason,) = reasons(store)
@@ -131,28 +143,24 @@ def test_a_file_swapped_after_it_was_listed_is_not_followed(
 
 @SWAP
 def test_an_original_swapped_for_a_link_is_not_sent(
-    folder: Path, indexer: Indexer, store: Store, swap: Callable[[Path, Path], object]
+    path: Path, secret: Path, indexer: Indexer, store: Store, swap: Swap
 ) -> None:
-    indexer.index([folder], quiet)
-    path = folder / "sub" / "a.txt"
     found = original(store, indexer.find(str(path)))
     assert found
     with found.open() as file:
         assert file.read() == PROSE.encode()
-    (folder.parent / "secret" / "a.txt").write_text(PROSE)  # even where it is the very same
-    swap(path, folder.parent / "secret" / "a.txt")
+    secret.write_text(PROSE)  # even where it is the very same
+    swap(path, secret)
     with pytest.raises(KhazriError, match=r"a link has taken its place|no regular file"):
         found.open()
 
 
 @SWAP
 def test_a_removed_document_comes_back_from_no_link(
-    folder: Path, indexer: Indexer, store: Store, swap: Callable[[Path, Path], object]
+    path: Path, secret: Path, indexer: Indexer, store: Store, swap: Swap
 ) -> None:
-    indexer.index([folder], quiet)
-    path = folder / "sub" / "a.txt"
     indexer.remove(indexer.find(str(path)))
-    swap(path, folder.parent / "secret" / "a.txt")
+    swap(path, secret)
     removed = removal(store, "files", str(path))
     assert removed
     with pytest.raises(KhazriError, match="can't be brought back"):

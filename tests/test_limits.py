@@ -106,7 +106,10 @@ def test_what_is_remembered_of_clients_is_bounded(monkeypatch: pytest.MonkeyPatc
 def test_guessing_keys_is_slow_and_keys_are_counted_apart(home: Home) -> None:
     one, other = Keys(home.path).add("one", "read"), Keys(home.path).add("other", "read")
     client = client_of(home)
-    ask = lambda key, **more: client.get(SEARCH, headers={"Authorization": f"Bearer {key}"}, **more)  # noqa: E731
+
+    def ask(key: str, **more: Any) -> TestResponse:
+        return client.get(SEARCH, headers={"Authorization": f"Bearer {key}"}, **more)
+
     there = {"environ_base": {"REMOTE_ADDR": "192.0.2.7"}}
     for _ in range(3):
         assert ask(one, **there).status_code == 200
@@ -158,9 +161,13 @@ def test_one_request_too_many_is_sent_away_at_once(
 
     monkeypatch.setattr(Engine, "search", waiting)
     client = client_of(home)
-    ask = lambda n: client.application.test_client().get(f"{SEARCH}{n}").status_code  # noqa: E731
+
+    def ask(number: int) -> None:
+        reply = client.application.test_client().get(f"{SEARCH}{number}")
+        statuses.append(reply.status_code)
+
     statuses: list[int] = []
-    threads = [threading.Thread(target=lambda n=n: statuses.append(ask(n))) for n in range(2)]
+    threads = [threading.Thread(target=ask, args=(n,)) for n in range(2)]
     for thread in threads:
         thread.start()
         assert arrived.acquire(timeout=20)
@@ -198,7 +205,7 @@ def test_a_late_request_stops_before_its_next_step(
     def slow(texts: list[str], batch: int = 32) -> object:
         steps.append(texts)
         threading.Event().wait(0.15)
-        return CheapEncoder.encode(home.encoder, texts, batch)  # type: ignore[arg-type]
+        return CheapEncoder.encode(home.encoder, texts, batch)
 
     monkeypatch.setattr(home.encoder, "encode", slow)
     monkeypatch.setattr(Snapshot, "semantic", lambda *_: pytest.fail("the next step was taken"))
@@ -288,7 +295,7 @@ def test_however_many_frequent_phrases_so_many_texts_are_read(
 
     def counted(snapshot: Snapshot, ids: list[int], sought: object) -> list[int]:
         read.append(len(ids))
-        return standing_in(snapshot, ids, sought)  # type: ignore[arg-type]
+        return standing_in(snapshot, ids, sought)
 
     monkeypatch.setattr(Snapshot, "standing_in", counted)
     monkeypatch.setattr("search.engine.SOUGHT", 40)

@@ -312,7 +312,7 @@ def test_it_listens_while_it_loads(tmp_path: Path) -> None:
     early: list[int] = []
 
     def look() -> None:
-        service = Service(f"http://127.0.0.1:{port}", None, [])  # type: ignore[arg-type]
+        service = Service(f"http://127.0.0.1:{port}", None, [])
         while not early:
             try:
                 early.extend(get(service, path)[0] for path in ("/healthz", "/readyz", SEARCH))

@@ -75,19 +75,22 @@ letters = st.characters(exclude_categories=["Cs", "Cc"])
 sentence = st.lists(st.text(letters, min_size=1, max_size=12), min_size=1, max_size=30)
 prose = st.lists(sentence.map(" ".join), min_size=1, max_size=6).map(". ".join)
 anything = st.one_of(prose, prose, st.text(max_size=80), st.text("ab \n\t\u00a0", max_size=200))
-pieces = st.one_of(
-    st.builds(Piece, anything, st.just("heading"), st.integers(1, 6)),
-    st.builds(
-        Piece,
-        anything,
-        st.sampled_from(["paragraph", "item", "row"]),
-        st.just(0),
-        st.sampled_from([None, None, 1, 2]),
-    ),
-)
-documents = st.builds(
-    lambda listed: assemble("text", [*listed, Piece("end")]), st.lists(pieces, max_size=12)
-)
+
+
+def documents_of(
+    texts: st.SearchStrategy[str], levels: int, pages: Sequence[int | None], most: int
+) -> st.SearchStrategy[Content]:
+    """Documents of at most so many pieces: headings of some levels, and others on some pages."""
+    kinds = st.sampled_from(["paragraph", "item", "row"])
+    pieces = st.one_of(
+        st.builds(Piece, texts, st.just("heading"), st.integers(1, levels)),
+        st.builds(Piece, texts, kinds, st.just(0), st.sampled_from(pages)),
+    )
+    listed = st.lists(pieces, max_size=most)
+    return listed.map(lambda pieces: assemble("text", [*pieces, Piece("end")]))
+
+
+documents = documents_of(anything, 6, [None, None, 1, 2], 12)
 
 
 @given(documents, st.integers(2, 60), st.sampled_from([by_words, by_letters]))

@@ -104,7 +104,7 @@ def set_lines(
 
 def docx_file(document: object) -> bytes:
     out = BytesIO()
-    document.save(out)  # type: ignore[attr-defined]
+    document.save(out)
     return out.getvalue()
 
 

@@ -71,7 +71,7 @@ def test_every_variable_that_is_named_is_read(text: str) -> None:
 
 def test_the_unit_starts_a_command_that_exists() -> None:
     unit = configparser.ConfigParser(strict=False, interpolation=None)
-    unit.optionxform = str  # type: ignore[assignment,method-assign]
+    unit.optionxform = str
     unit.read_string(UNIT)
     program, *words = shlex.split(unit["Service"]["ExecStart"])
     assert os.path.basename(program) == "khazri"

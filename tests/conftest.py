@@ -22,7 +22,7 @@ from index.changes import Changes, Draft
 from index.documents import embedding_texts
 from index.embeddings import Encoder, Half, text_key
 from index.home import Home
-from index.indexer import Indexer, Progress
+from index.indexer import Given, Indexer, Progress, Upload
 from index.keyword import words
 from index.rows import digest
 from index.sources import register
@@ -207,6 +207,40 @@ def commit(store: Store, *drafts: Draft, encoder: CheapEncoder | None = None) ->
     with store.catalog.write() as db:
         register(db, "api", "api", "api")
     return store.apply(Changes(drafts), encoder.identity)
+
+
+# --- A home to damage ------------------------------------------------------------------------
+
+TEXTS = {
+    f"{n}.txt": f"Herring number{n} met cod.\n\nThe ferry of line{n} is late." for n in range(8)
+}
+
+
+class Cheap(CheapEncoder):
+    """As a home makes it."""
+
+    name = "cheap"
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+
+
+@pytest.fixture
+def cheap_homes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every home has a model that costs nothing."""
+    monkeypatch.setattr("index.home.Encoder", Cheap)
+
+
+@pytest.fixture
+def home(tmp_path: Path, write: Callable[[str, str], Path], cheap_homes: None) -> Iterator[Home]:
+    """A home of eight files, in two commits, and of one upload and one JSON document."""
+    made = Home(tmp_path / "home")
+    for name, text in TEXTS.items():
+        write(name, text)
+    made.indexer.index([tmp_path / "files"], quiet)
+    made.indexer.add([Upload("letter.txt", b"The lighthouse keeper wrote."), Given("note", "Fog.")])
+    yield made
+    made.close()
 
 
 # --- Browsers --------------------------------------------------------------------------------

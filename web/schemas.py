@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from difflib import get_close_matches
+from functools import cache
 from itertools import islice
 from typing import Annotated, Any, Literal, Self
 
@@ -105,6 +106,16 @@ class Strict(BaseModel):
     """What a client says. A misspelt name is an error that tells the nearest one."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @classmethod
+    def model_json_schema(cls, *args: Any, **options: Any) -> dict[str, Any]:
+        """As of any model; the plain one is made once, since it is looked at for each request."""
+        return super().model_json_schema(*args, **options) if args or options else cls._plain()
+
+    @classmethod
+    @cache
+    def _plain(cls) -> dict[str, Any]:
+        return super().model_json_schema()
 
     @model_validator(mode="before")
     @classmethod

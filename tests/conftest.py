@@ -15,6 +15,7 @@ import pytest
 from browser import DESK, opened, scheme, screen
 from hypothesis import settings
 from selenium.webdriver import Chrome
+from syncing import aged
 
 import search.reader
 from index import embeddings
@@ -161,6 +162,32 @@ def write(tmp_path: Path) -> Callable[[str, str], Path]:
         return path
 
     return writing
+
+
+@pytest.fixture
+def folder(write: Callable[[str, str], Path], tmp_path: Path) -> Path:
+    """A folder of three files."""
+    for name in ("one", "two", "three"):
+        write(f"{name}.txt", f"the text of {name}")
+    return tmp_path / "files"
+
+
+@pytest.fixture
+def indexed(folder: Path, indexer: Indexer, cheap: CheapEncoder) -> Path:
+    """Three files, written a minute ago and indexed."""
+    aged(folder)
+    indexer.index([folder], quiet)
+    cheap.encoded.clear()
+    return folder
+
+
+@pytest.fixture
+def many(write: Callable[[str, str], Path], tmp_path: Path, indexer: Indexer) -> Path:
+    """A folder of 24 files, indexed."""
+    for n in range(24):
+        write(f"{n:02}.txt", f"text {n}")
+    indexer.index([tmp_path / "files"], quiet)
+    return tmp_path / "files"
 
 
 # --- Commits made by hand --------------------------------------------------------------------

@@ -58,3 +58,9 @@ def spoil(home: Home, statement: str, *values: object) -> None:
         assert db.execute(statement, values).rowcount == 1
         for _, sql in triggers:
             db.execute(sql)
+
+
+def flip(path: Path, bit: int) -> None:
+    data = bytearray(path.read_bytes())
+    data[bit // 8] ^= 1 << bit % 8
+    path.write_bytes(bytes(data))

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from conftest import quiet
-from test_check import Cheap, flip, words_found
+from conftest import Cheap, quiet
+from damage import flip, words_found
 
 from index import backup as backup_module
 from index.backup import CATALOG, EMBEDDINGS, MANIFEST, backup, restore
@@ -448,7 +448,7 @@ CRASH = """
 import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, "tests")
-from test_check import Cheap
+from conftest import Cheap
 import index.backup as b
 b.Encoder = Cheap
 step, file, home = int(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])

@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from office import SPACES, para
+from office import zipped as office
 from test_archives import zip_file
 from test_epub import book
-from test_office import SPACES, para
-from test_office import zipped as office
 
 from index.readers import inside
 from index.readers.process import Process

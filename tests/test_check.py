@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from conftest import TEXTS, commit, drafted
-from conftest import Cheap as Cheap  # test_backup.py takes it from here
-from damage import DAMAGE, FILES, spoil, whole, words_found
+from damage import DAMAGE, FILES, flip, spoil, whole, words_found
 
 from index import arrays
 from index.check import Patrol, check
@@ -185,12 +184,6 @@ def test_the_embedding_store_is_begun_anew_from_the_segments(home: Home) -> None
 
 
 # --- Flipped bits ----------------------------------------------------------------------------
-
-
-def flip(path: Path, bit: int) -> None:
-    data = bytearray(path.read_bytes())
-    data[bit // 8] ^= 1 << bit % 8
-    path.write_bytes(bytes(data))
 
 
 def quoted(home: Home) -> set[str]:

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 from conftest import quiet
+from office import SPACES, para
+from office import zipped as office
 from test_archives import tar_file, zip_file
 from test_epub import book
-from test_office import SPACES, para
-from test_office import zipped as office
 
 from index.errors import KhazriError
 from index.indexer import Indexer, Upload

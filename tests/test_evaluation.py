@@ -28,6 +28,7 @@ from search.figures import auc, calibration_error, ndcg
 from search.judgements import Judgement, append, holds, names, read
 from search.results import Answer, Citation, Found, Why
 from search.tuning import Tuning, Untuned, tune
+from web.commands import asking
 
 # The figures, by arithmetic ------------------------------------------------------------------
 
@@ -411,7 +412,7 @@ def evaluated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
             threshold=chosen.threshold,
         )
 
-    monkeypatch.setattr(khazri, "engine_over", engine_over)
+    monkeypatch.setattr(asking, "engine_over", engine_over)
 
     def running(lines: Sequence[object], *arguments: str) -> Result:
         path = tmp_path / "asked.jsonl"

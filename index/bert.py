@@ -6,9 +6,8 @@ matrices are packed once as oneDNN wants them, the activation is part of the pro
 norms stay in single precision. Its vectors have a cosine of 0.9999 with those of the library.
 """
 
-from __future__ import annotations
-
-from typing import Any
+import warnings
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,75 +17,54 @@ FEW = 96  # tokens that one thread multiplies sooner than several which wait for
 _THREADS = torch.get_num_threads()
 
 
-class Product:
-    """A linear layer whose matrix is packed, with an activation after it (``none``, ``gelu``)."""
+class Linear(NamedTuple):
+    """A linear layer, its matrix packed."""
 
-    def __init__(self, *layers: Any, after: str = "none") -> None:
-        """Several ``layers`` with the same input give one product, side by side."""
-        weight = torch.cat([layer.weight.detach() for layer in layers]).bfloat16()
-        self._bias = torch.cat([layer.bias.detach() for layer in layers]).bfloat16()
-        self._weight = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous())
-        self._after = after
-
-    def __call__(self, values: Tensor) -> Tensor:
-        """``values`` have shape ``(tokens, input width)``."""
-        product: Tensor = torch.ops.mkldnn._linear_pointwise(
-            values.bfloat16(), self._weight, self._bias, self._after, [], "none"
-        )
-        return product
+    weight: Tensor
+    bias: Tensor
 
 
-class Norm:
+class Norm(NamedTuple):
     """A layer norm in single precision."""
 
-    def __init__(self, layer: Any) -> None:
-        self._weight, self._bias = layer.weight.detach().float(), layer.bias.detach().float()
-        self._epsilon = layer.eps
-
-    def __call__(self, values: Tensor) -> Tensor:
-        return layer_norm(values, self._bias.shape, self._weight, self._bias, self._epsilon)
+    weight: Tensor
+    bias: Tensor
 
 
-class Layer:
+class Layer(NamedTuple):
     """One of the equal layers: attention between the tokens of a text, then each by itself."""
 
-    def __init__(self, layer: Any) -> None:
-        attention = layer.attention.self
-        self._heads = attention.num_attention_heads
-        self._asked = Product(attention.query, attention.key, attention.value)
-        self._attended = Product(layer.attention.output.dense)
-        self._first = Norm(layer.attention.output.LayerNorm)
-        self._wide = Product(layer.intermediate.dense, after="gelu")
-        self._narrow = Product(layer.output.dense)
-        self._second = Norm(layer.output.LayerNorm)
+    asked: Linear  # query, key and value side by side
+    attended: Linear
+    first: Norm
+    wide: Linear
+    narrow: Linear
+    second: Norm
 
-    def __call__(self, values: Tensor, places: Tensor, mask: Tensor | None, texts: int) -> Tensor:
-        """``places`` are those of the tokens in the padded texts; no padding, no ``mask``."""
-        asked = self._asked(values)[: len(places)]
-        if mask is not None:
-            padded = asked.new_zeros(mask.numel(), asked.shape[1])
-            asked = padded.index_copy_(0, places, asked)
-        heads = asked.view(texts, -1, 3, self._heads, asked.shape[1] // 3 // self._heads)
-        query, key, value = heads.permute(2, 0, 3, 1, 4)
-        found = scaled_dot_product_attention(query, key, value, mask)
-        found = found.transpose(1, 2).reshape(-1, values.shape[1])
-        if mask is not None:
-            found = found[places]
-        found = pad(found, (0, 0, 0, len(values) - len(places)))
-        values = self._first(values + self._attended(found))
-        return self._second(values + self._narrow(self._wide(values)))
+
+class Embeddings(NamedTuple):
+    """The vectors of words, places and kinds, which are added up for each token."""
+
+    words: Tensor
+    places: Tensor
+    kinds: Tensor
+    norm: Norm
 
 
 class Bert:
     """The network of a ``transformers.BertModel``, for reading only."""
 
     def __init__(self, model: Any) -> None:
-        embeddings = model.embeddings
-        self._words = embeddings.word_embeddings.weight.detach()
-        self._places = embeddings.position_embeddings.weight.detach()
-        self._kinds = embeddings.token_type_embeddings.weight.detach()
-        self._norm = Norm(embeddings.LayerNorm)
-        self._layers = [Layer(layer) for layer in model.encoder.layer]
+        tables = model.embeddings
+        self._embeddings = Embeddings(
+            tables.word_embeddings.weight.detach(),
+            tables.position_embeddings.weight.detach(),
+            tables.token_type_embeddings.weight.detach(),
+            _norm(tables.LayerNorm),
+        )
+        self._layers = [_layer(layer) for layer in model.encoder.layer]
+        self._heads = int(model.config.num_attention_heads)
+        self._epsilon = float(model.config.layer_norm_eps)
 
     def __call__(self, ids: Tensor, mask: Tensor, kinds: Tensor | None = None) -> Tensor:
         """What the last layer gives for each token: shape ``(texts, tokens, width)``.
@@ -94,21 +72,64 @@ class Bert:
         ``ids``, ``mask`` (which tokens are there, and not padding) and ``kinds`` (0, or 1 for the
         second text of a pair) have shape ``(texts, tokens)``. Padding gives zeros.
         """
-        texts, longest = ids.shape
-        there = mask.bool().view(-1)
-        places = there.nonzero().view(-1)
-        torch.set_num_threads(1 if len(places) <= FEW else _THREADS)
-        values = self._words[ids.view(-1)[places]] + self._places[places % longest]
-        values += self._kinds[0] if kinds is None else self._kinds[kinds.view(-1)[places]]
-        values = pad(self._norm(values), (0, 0, 0, rounded(len(places)) - len(places)))
-        padded = None if len(places) == len(there) else there.view(texts, 1, 1, longest)
-        for layer in self._layers:
-            values = layer(values, places, padded, texts)
-        values = values[: len(places)]
-        if padded is None:
-            return values.view(texts, longest, -1)
-        whole = values.new_zeros(len(there), values.shape[1])
-        return whole.index_copy_(0, places, values).view(texts, longest, -1)
+        torch.set_num_threads(1 if mask.count_nonzero() <= FEW else _THREADS)
+        found: Tensor = forward(
+            ids, mask.bool(), kinds, self._embeddings, self._layers, self._heads, self._epsilon
+        )
+        return found
+
+
+def _forward(
+    ids: Tensor,
+    mask: Tensor,
+    kinds: Tensor | None,
+    embeddings: Embeddings,
+    layers: list[Layer],
+    heads: int,
+    epsilon: float,
+) -> Tensor:
+    texts, longest = ids.shape
+    there = mask.view(-1)
+    places = there.nonzero().view(-1)
+    count = places.size(0)
+    values = embeddings.words[ids.view(-1)[places]] + embeddings.places[places % longest]
+    values = values + (
+        embeddings.kinds[0] if kinds is None else embeddings.kinds[kinds.view(-1)[places]]
+    )
+    values = pad(normed(values, embeddings.norm, epsilon), (0, 0, 0, rounded(count) - count))
+    width = values.size(1)
+    whole = count == texts * longest  # no padding: nothing is spread out, and nothing masked
+    unmasked = None if whole else there.view(texts, 1, 1, longest)
+    for layer in layers:
+        asked = times(values, layer.asked, "none")[:count]
+        if not whole:
+            asked = asked.new_zeros(texts * longest, 3 * width).index_copy_(0, places, asked)
+        split = asked.view(texts, longest, 3, heads, width // heads).permute(2, 0, 3, 1, 4)
+        found = scaled_dot_product_attention(split[0], split[1], split[2], unmasked)
+        found = found.transpose(1, 2).reshape(-1, width)
+        if not whole:
+            found = found[places]
+        found = pad(found, (0, 0, 0, values.size(0) - count))
+        values = normed(values + times(found, layer.attended, "none"), layer.first, epsilon)
+        wide = times(values, layer.wide, "gelu")
+        values = normed(values + times(wide, layer.narrow, "none"), layer.second, epsilon)
+    values = values[:count]
+    if not whole:
+        values = values.new_zeros(texts * longest, width).index_copy_(0, places, values)
+    return values.view(texts, longest, width)
+
+
+def times(values: Tensor, layer: Linear, after: str) -> Tensor:
+    """``values`` of shape ``(tokens, input width)`` through a linear layer and an activation."""
+    product: Tensor = torch.ops.mkldnn._linear_pointwise(
+        values.to(torch.bfloat16), layer.weight, layer.bias, after, [], "none"
+    )
+    return product
+
+
+def normed(values: Tensor, norm: Norm, epsilon: float) -> Tensor:
+    """``values`` through a layer norm."""
+    return layer_norm(values, [values.size(1)], norm.weight, norm.bias, epsilon)
 
 
 def rounded(tokens: int) -> int:
@@ -116,5 +137,47 @@ def rounded(tokens: int) -> int:
 
     Each new shape of a product costs about 6 ms, and 3 MB that are kept.
     """
-    step = max(8, 1 << max(tokens.bit_length() - 5, 0))
-    return -(-tokens // step) * step
+    step = 8
+    while 32 * step <= tokens:
+        step = 2 * step
+    return (tokens + step - 1) // step * step
+
+
+def _compiled(function: Any) -> Any:
+    """``function`` without Python's lock, which it would give away and want back at each step.
+
+    So other threads don't wait for it, nor it for them: beside a busy thread a question took
+    five times as long. Where torch can't compile any more, the function stays as it is.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # what is to come needs a compiler
+        try:
+            return torch.jit.script(function)
+        except (AttributeError, RuntimeError):
+            return function
+
+
+forward = _compiled(_forward)
+
+
+def _layer(layer: Any) -> Layer:
+    attention = layer.attention
+    return Layer(
+        _linear(attention.self.query, attention.self.key, attention.self.value),
+        _linear(attention.output.dense),
+        _norm(attention.output.LayerNorm),
+        _linear(layer.intermediate.dense),
+        _linear(layer.output.dense),
+        _norm(layer.output.LayerNorm),
+    )
+
+
+def _linear(*layers: Any) -> Linear:
+    """Several ``layers`` with the same input give one product, side by side."""
+    weight = torch.cat([layer.weight.detach() for layer in layers]).bfloat16()
+    bias = torch.cat([layer.bias.detach() for layer in layers]).bfloat16()
+    return Linear(torch.ops.mkldnn._reorder_linear_weight(weight.contiguous()), bias)
+
+
+def _norm(layer: Any) -> Norm:
+    return Norm(layer.weight.detach().float(), layer.bias.detach().float())

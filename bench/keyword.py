@@ -90,7 +90,12 @@ def ours(folders: Sequence[Path]) -> Search:
     parts = [Postings(**arrays.load(folder / "postings")) for folder in folders]
     statistics = Statistics(parts, keyword.LENGTHS)
     masks = [None] * len(parts)
-    return lambda asked: [hit.passage_id for hit in ranking.rank(statistics, masks, asked, BEST)]
+
+    def search(asked: Sequence[str]) -> list[int]:
+        runs = statistics.runs(asked)
+        return [hit.passage_id for hit in ranking.rank(statistics, masks, runs, BEST)]
+
+    return search
 
 
 def whooshs(folders: Sequence[Path]) -> Search:

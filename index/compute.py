@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -26,4 +26,9 @@ def compute(work: Callable[[], T]) -> T:
     """Do ``work`` in that thread, after what was handed in before, and return what it returns."""
     if threading.current_thread().name.startswith(_NAME):
         return work()
-    return _thread.submit(work).result()
+    return begin(work).result()
+
+
+def begin(work: Callable[[], T]) -> Future[T]:
+    """Hand in ``work``, and go on."""
+    return _thread.submit(work)

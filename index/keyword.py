@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from whoosh.analysis import Analyzer, entoken
 from whoosh.fields import STORED, TEXT, Schema
@@ -48,8 +48,7 @@ _STOP |= STOP
 _STOP[ENGLISH] |= {"whose"}
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(NamedTuple):
     """A word of a text: ``text[start:end]``, its index term, and whether it carries meaning."""
 
     start: int
@@ -63,7 +62,7 @@ def words(text: str, language: str | None = None) -> Iterator[Word]:
 
     Of a script without spaces each pair of characters is one, so that these overlap.
     """
-    return (Word(*each) for each in _words(text, language))
+    return map(Word._make, _words(text, language))
 
 
 def _words(text: str, language: str | None) -> Iterator[tuple[int, int, str, bool]]:

@@ -31,11 +31,11 @@ Mask = npt.NDArray[np.bool_]
 
 
 def rank(
-    statistics: Statistics, masks: Sequence[Mask | None], terms: Sequence[str], k: int | None
+    statistics: Statistics, masks: Sequence[Mask | None], runs: Sequence[Run], k: int | None
 ) -> list[Hit]:
-    """The ``k`` best (None: all) of the passages in ``masks`` that hold any of the terms."""
+    """The ``k`` best (None: all) of the passages in ``masks`` that stand in any of the runs."""
     places, scores, floor = np.zeros(0, np.int64), np.zeros(0), _LEAST
-    for stretch in _stretches(statistics, masks, statistics.runs(terms)):
+    for stretch in _stretches(statistics, masks, runs):
         found, sums = stretch.reaching(floor, k)
         places, scores = np.concatenate([places, found]), np.concatenate([scores, sums])
         if k and len(scores) > k:
@@ -47,9 +47,8 @@ def rank(
     return list(map(Hit, ids[order].tolist(), scores[order].tolist()))
 
 
-def count(statistics: Statistics, masks: Sequence[Mask | None], terms: Sequence[str]) -> int:
-    """How many of the passages in ``masks`` hold any of the terms."""
-    runs = statistics.runs(terms)
+def count(statistics: Statistics, masks: Sequence[Mask | None], runs: Sequence[Run]) -> int:
+    """How many of the passages in ``masks`` stand in any of the runs."""
     found = 0
     for i, (segment, mask) in enumerate(zip(statistics.segments, masks, strict=True)):
         holding = np.zeros(len(segment), bool)

@@ -15,7 +15,7 @@ from index import facets, keyword, ranking
 from index.folding import pattern
 from index.keyword import field_terms
 from index.languages import ENGLISH
-from index.postings import Statistics
+from index.postings import Run, Statistics
 from index.segments import Segment
 from index.stored import Stored, marks
 from index.values import Filter, Hit, Passage
@@ -76,6 +76,7 @@ class Snapshot(Stored):
         self._view = view
         self.generation = view.generation
         self._phrases: dict[str, Standing] = {}
+        self._runs: dict[tuple[str, ...], list[Run]] = {}
 
     @property
     def model(self) -> str:
@@ -176,14 +177,21 @@ class Snapshot(Stored):
         self, terms: Sequence[str], k: int | None, selection: Selection | None = None
     ) -> tuple[list[Hit], int]:
         """The ``k`` best passages by BM25 (None: all), and how many hold any of the terms."""
-        masks = self._masks(selection)
-        return self.best(terms, k, selection), ranking.count(self._view.statistics, masks, terms)
+        masks, runs = self._masks(selection), self._of(terms)
+        return self.best(terms, k, selection), ranking.count(self._view.statistics, masks, runs)
 
     def best(
         self, terms: Sequence[str], k: int | None, selection: Selection | None = None
     ) -> list[Hit]:
         """The ``k`` best passages by BM25 alone, which need not look at all that hold a term."""
-        return ranking.rank(self._view.statistics, self._masks(selection), terms, k)
+        return ranking.rank(self._view.statistics, self._masks(selection), self._of(terms), k)
+
+    def _of(self, terms: Sequence[str]) -> list[Run]:
+        """The runs of terms; those of a question are needed several times."""
+        key = tuple(terms)
+        if key not in self._runs:
+            self._runs[key] = self._view.statistics.runs(key)
+        return self._runs[key]
 
     def semantic(
         self, vector: npt.NDArray[np.float16], k: int | None, selection: Selection | None = None
@@ -200,8 +208,7 @@ class Snapshot(Stored):
     def keyword_weights(self, terms: Sequence[str], ids: Sequence[int]) -> Scores:
         """What each term adds to the score of each passage: shape ``(ids, terms)``."""
         weights = np.zeros((len(ids), len(terms)))
-        statistics = self._view.statistics
-        runs = statistics.runs(terms)
+        statistics, runs = self._view.statistics, self._of(terms)
         for place, at, numbers in self._located(ids):
             for run in runs:
                 if part := run.parts[place]:
@@ -230,7 +237,7 @@ class Snapshot(Stored):
     def frequencies(self, terms: Sequence[str]) -> list[int]:
         """In how many passages each term occurs, in any field (the most frequent counts)."""
         found = [0] * len(terms)
-        for run in self._view.statistics.runs(terms):
+        for run in self._of(terms):
             found[run.term] = max(found[run.term], run.count)
         return found
 

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Literal, TypeVar, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from index.embeddings import Encoder, Half
 from index.errors import KhazriError
@@ -33,6 +34,32 @@ DEPTH = 300  # passages that each leg proposes
 Fusion = Literal["convex", "reciprocal"]
 Reply = TypeVar("Reply", Found, Answer)
 Step = Callable[[str], AbstractContextManager[object]]  # entered for the named step of answering
+Vector = Callable[[], Half]  # of a question: waits until it is made
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """What a leg says of candidates: scores by passage id, and the places of those it proposed."""
+
+    scores: Mapping[int, float]
+    places: Mapping[int, int]
+
+    @classmethod
+    def of(cls, hits: Sequence[Hit]) -> Leg:
+        """A leg that proposes these, best first."""
+        places = {hit.passage_id: place for place, hit in enumerate(hits, 1)}
+        return cls({hit.passage_id: hit.score for hit in hits}, places)
+
+    def more(self, scores: Mapping[int, float]) -> Leg:
+        """The same, with the scores of candidates that it has not proposed."""
+        return Leg({**self.scores, **scores}, self.places)
+
+    def rank(self, id: int) -> Rank | None:
+        """What it says of a candidate, if anything."""
+        return Rank(self.places.get(id), self.scores[id]) if id in self.scores else None
+
+
+NONE = Leg({}, {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +68,8 @@ class Ranked:
 
     ids: tuple[int, ...]
     scores: tuple[float, ...]
-    keyword: dict[int, Rank]
-    semantic: dict[int, Rank]
+    keyword: Leg
+    semantic: Leg
     total: int
     readings: tuple[Reading, ...] = ()  # of the first, in their order
 
@@ -81,7 +108,7 @@ class Engine:
         self.cache = Cache(cache)
         self._together = Together()
         # A page asks twice, for results and for an answer, and people page on.
-        self._vector: Callable[[Encoder, str], Half] = lru_cache(maxsize=256)(self._encoded)
+        self._vectors = lru_cache(maxsize=256)(self._together.vector)
         self._readings: Callable[[str, tuple[Passage, ...]], tuple[Reading, ...]] = lru_cache(
             maxsize=256
         )(lambda question, passages: reader.read(question, passages) if reader else ())
@@ -177,7 +204,8 @@ class Engine:
                 ranked = self.reread(snapshot, asked.text, ranked)
             with self.step("explaining"):
                 results = explain(snapshot, asked.text, ranked, 0, max(limit, READ))
-            whole = Asked.of(snapshot, asked.text, vector, results, ranked.readings)
+            known = vector() if vector else None
+            whole = Asked.of(snapshot, asked.text, known, results, ranked.readings)
             each = [whole] if len(single) == 1 else self._each(snapshot, single, selection)
             with self.step("quoting"):
                 reply = compose(snapshot, self.encoder, each, self.threshold)
@@ -203,7 +231,7 @@ class Engine:
             ranked = self.reread(snapshot, text, ranked)
             with self.step("explaining"):
                 results = explain(snapshot, text, ranked, 0, READ)
-            found.append(Asked.of(snapshot, text, vector, results, ranked.readings))
+            found.append(Asked.of(snapshot, text, vector(), results, ranked.readings))
         return found
 
     def export(self, query: str, *, filter: str = "") -> Iterator[Result]:
@@ -215,24 +243,30 @@ class Engine:
             for start in range(0, len(ranked.ids), 100):
                 yield from explain(snapshot, question.text, ranked, start, 100)
 
-    def vector(self, text: str) -> Half:
-        """The vector of a question."""
-        return self._vector(self.encoder, text)
+    def vector(self, text: str) -> Vector:
+        """The vector of a question: it is being made while the caller goes on."""
+        made = self._vectors(self.encoder, text)
 
-    def _encoded(self, encoder: Encoder, text: str) -> Half:
-        with self.step("encoding"):
-            return self._together.vector(encoder, text)
+        def vector() -> Half:
+            with self.step("encoding"):
+                try:
+                    return made.result()
+                except Exception:
+                    self._vectors.cache_clear()  # or it would fail for ever
+                    raise
+
+        return vector
 
     def _narrowed(self, snapshot: Snapshot, question: Question) -> tuple[Question, Selection]:
         with self.step("filtering"):
             return narrowed(snapshot, question)
 
     @contextmanager
-    def asked(self, text: str, mode: Mode = "hybrid") -> Iterator[tuple[Snapshot, Half | None]]:
+    def asked(self, text: str, mode: Mode = "hybrid") -> Iterator[tuple[Snapshot, Vector | None]]:
         """A snapshot, and the question's vector of the model that the snapshot's are of.
 
-        There is none where the mode or the question calls for none. The vector is made before
-        the snapshot is opened; should the index have changed to another model, it is made again.
+        There is none where the mode or the question calls for none. Should the index have changed
+        to another model, the vector is made again.
         """
         while True:
             encoder = self.encoder
@@ -248,31 +282,37 @@ class Engine:
         self,
         snapshot: Snapshot,
         text: str,
-        vector: Half | None,
+        vector: Vector | None,
         selection: Selection,
         mode: Mode,
         depth: int | None,
     ) -> Ranked:
-        """Order the candidates of a question; ``depth`` is how many a single leg must give."""
+        """Order the candidates of a question; ``depth`` is how many a single leg must give.
+
+        The keyword leg goes first: meanwhile the vector is made.
+        """
         if not text:
             ids = tuple(snapshot.selected(selection))
-            return Ranked(ids, (0.0,) * len(ids), {}, {}, len(ids))
+            return Ranked(ids, (0.0,) * len(ids), NONE, NONE, len(ids))
         asked = terms(text, snapshot.languages)
         if mode == "keyword" or vector is None:
             wanted = None if depth is None else max(depth, DEPTH)
             with self.step("keyword"):
                 hits, total = snapshot.keyword(asked, wanted, selection)
-            return Ranked(*_columns(hits), _ranks(hits), {}, total)
+            return Ranked(*_columns(hits), Leg.of(hits), NONE, total)
+        hits = []
+        if mode == "hybrid":
+            with self.step("keyword"):
+                hits = snapshot.best(asked, DEPTH, selection)
+        sought = vector()
         with self.step("semantic"):
-            nearest = snapshot.semantic(vector, DEPTH, selection)
+            nearest = snapshot.semantic(sought, DEPTH, selection)
         if mode == "semantic":
-            return Ranked(*_columns(nearest), {}, _ranks(nearest), len(nearest))
-        with self.step("keyword"):
-            hits = snapshot.best(asked, DEPTH, selection)
+            return Ranked(*_columns(nearest), NONE, Leg.of(nearest), len(nearest))
         spoken = among(text, snapshot.languages)
         weight = self.weight if self.encoder.speaks(spoken) else min(self.weight, FOREIGN)
         with self.step("fusing"):
-            return self._fused(snapshot, asked, vector, weight, hits, nearest)
+            return self._fused(snapshot, asked, sought, weight, Leg.of(hits), Leg.of(nearest))
 
     def _fused(
         self,
@@ -280,32 +320,25 @@ class Engine:
         asked: Sequence[str],
         vector: Half,
         weight: float,
-        hits: Sequence[Hit],
-        nearest: Sequence[Hit],
+        by_word: Leg,
+        by_meaning: Leg,
     ) -> Ranked:
         """Fuse both legs over the union of their candidates, with the exact scores of both."""
-        by_word, by_meaning = _ranks(hits), _ranks(nearest)
-        ids = sorted(by_word.keys() | by_meaning.keys())
-        bm25 = snapshot.keyword_weights(asked, ids).sum(axis=1)
-        cosine = snapshot.semantic_scores(vector, ids)
+        unmeant = [id for id in by_word.scores if id not in by_meaning.scores]
+        unworded = [id for id in by_meaning.scores if id not in by_word.scores]
+        cosines = snapshot.semantic_scores(vector, unmeant).tolist()
+        bm25 = snapshot.keyword_weights(asked, unworded).sum(axis=1).tolist()
+        by_meaning = by_meaning.more(dict(zip(unmeant, cosines, strict=True)))
+        by_word = by_word.more({id: s for id, s in zip(unworded, bm25, strict=True) if s > 0})
+        ids = np.array(sorted(by_meaning.scores), np.int64)
         if self.fusion == "convex":
-            fused = convex(bm25, cosine, weight)
+            fused = convex(_column(by_word.scores, ids), _column(by_meaning.scores, ids), weight)
         else:
-            fused = reciprocal_rank(
-                *(
-                    np.array([leg[id].rank if id in leg else 0 for id in ids])
-                    for leg in (by_word, by_meaning)
-                )
-            )
-        order = np.lexsort((np.array(ids), -fused))
-        for i, id in enumerate(ids):
-            if id not in by_word and bm25[i] > 0:
-                by_word[id] = Rank(None, float(bm25[i]))
-            if id not in by_meaning:
-                by_meaning[id] = Rank(None, float(cosine[i]))
+            fused = reciprocal_rank(_column(by_word.places, ids), _column(by_meaning.places, ids))
+        order = np.lexsort((ids, -fused))
         return Ranked(
-            tuple(ids[i] for i in order),
-            tuple(float(fused[i]) for i in order),
+            tuple(ids[order].tolist()),
+            tuple(fused[order].tolist()),
             by_word,
             by_meaning,
             len(ids),
@@ -378,15 +411,15 @@ def explain(snapshot: Snapshot, text: str, ranked: Ranked, offset: int, limit: i
     scores = dict(zip(ids, ranked.scores[offset : offset + limit], strict=True))
     found_by = asked(text, snapshot.languages)
     spoken = {word.term: text[word.start : word.end] for word in reversed(found_by)}
-    kept = list(spoken)[::-1]
+    kept = tuple(dict.fromkeys(word.term for word in found_by))
     weights = dict(zip(ids, snapshot.keyword_weights(kept, ids), strict=True))
     read = {r.passage.id: r.score for r in ranked.readings if r.score > UNREAD}
     found = []
     for passage in snapshot.fetch(ids):
         held = {t: float(w) for t, w in zip(kept, weights[passage.id], strict=True) if w > 0}
         why = Why(
-            ranked.keyword.get(passage.id),
-            ranked.semantic.get(passage.id),
+            ranked.keyword.rank(passage.id),
+            ranked.semantic.rank(passage.id),
             _matched(spoken, held),
             most_shared(passage, held) if held else None,
             read.get(passage.id),
@@ -420,8 +453,9 @@ def _columns(hits: Sequence[Hit]) -> tuple[tuple[int, ...], tuple[float, ...]]:
     return tuple(hit.passage_id for hit in hits), tuple(hit.score for hit in hits)
 
 
-def _ranks(hits: Sequence[Hit]) -> dict[int, Rank]:
-    return {hit.passage_id: Rank(place, hit.score) for place, hit in enumerate(hits, 1)}
+def _column(values: Mapping[int, float], ids: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """The value of each id; 0 where there is none."""
+    return np.array([values.get(id, 0.0) for id in ids.tolist()])
 
 
 def _by_date(snapshot: Snapshot, ranked: Ranked) -> Ranked:

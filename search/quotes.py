@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 
 import numpy as np
 
 from index.embeddings import Encoder, Half
-from index.keyword import words
+from index.keyword import Word, words
 from index.sentences import sentences
 from index.snapshot import Snapshot
 from index.values import Passage
@@ -49,7 +49,7 @@ def best_sentences(
 
     ``weights`` tells how much each term of the question matters.
     """
-    found = [(p, start, end) for p in passages for start, end in _sentences(p)]
+    found = [(p, *place) for p in passages for place, _ in _sentences(p)]
     if not found:
         return []
     texts = [p.text[start:end] for p, start, end in found]
@@ -78,23 +78,30 @@ def around(passage: Passage, start: int, end: int) -> tuple[int, int]:
 def most_shared(passage: Passage, weights: Mapping[str, float]) -> tuple[int, int] | None:
     """The sentence of a passage that holds most of the terms' weight; None where none does."""
     most, place = 0.0, None
-    for start, end in _sentences(passage):
-        held = {w.term for w in words(passage.text[start:end], passage.document.language)}
-        shared = sum(weights.get(term, 0.0) for term in held)
+    for (start, end), held in _sentences(passage):
+        shared = sum(weights[term] for term in weights.keys() & {word.term for word in held})
         if shared > most:
             most, place = shared, (passage.start + start, passage.start + end)
     return place
 
 
-def _sentences(passage: Passage) -> list[tuple[int, int]]:
-    """Where the sentences of a passage are, without the headings that it begins with."""
-    every = sentences(passage.text, passage.document.language)
+def _sentences(passage: Passage) -> list[tuple[tuple[int, int], list[Word]]]:
+    """Where the sentences of a passage are, and their words.
+
+    Without the headings that it begins with, unless there is nothing else.
+    """
+    language = passage.document.language
+    found = list(words(passage.text, language))
+    starts = [word.start for word in found]
+    every = [
+        (place, found[bisect_left(starts, place[0]) : bisect_left(starts, place[1])])
+        for place in sentences(passage.text, language)
+    ]
     above = {*passage.heading.split(" › "), passage.document.title}
     return [
-        (start, end)
-        for start, end in every
-        if " ".join(passage.text[start:end].split()) not in above
-        and sum(1 for _ in islice(words(passage.text[start:end]), SHORTEST)) == SHORTEST
+        ((start, end), held)
+        for (start, end), held in every
+        if len(held) >= SHORTEST and " ".join(passage.text[start:end].split()) not in above
     ] or every
 
 

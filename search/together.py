@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from threading import Lock
 from typing import NamedTuple
 
-from index.compute import compute
+from index.compute import begin
 from index.embeddings import Encoder, Half
 
 
@@ -30,13 +30,13 @@ class Together:
         self._lock = Lock()
         self._waiting: list[Waiting] = []
 
-    def vector(self, encoder: Encoder, text: str) -> Half:
-        """The vector of one question."""
+    def vector(self, encoder: Encoder, text: str) -> Future[Half]:
+        """The vector of one question, which is being made."""
         mine = Waiting(encoder, text, Future())
         with self._lock:
             self._waiting.append(mine)
-        compute(self._encode)  # there may be nothing left to do: who came before took it along
-        return mine.vector.result()
+        begin(self._encode)  # there may be nothing left to do: who came before took it along
+        return mine.vector
 
     def _encode(self) -> None:
         with self._lock:

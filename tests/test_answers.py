@@ -237,7 +237,7 @@ def test_without_a_verified_quote_there_is_no_answer(
 
 def test_without_passages_there_is_nothing_to_say(fish: Engine) -> None:
     with fish.store.snapshot() as snapshot:
-        vector = fish.vector("herring")
+        vector = fish.vector("herring")()
         reply = compose(snapshot, fish.encoder, [Asked.of(snapshot, "herring", vector)])
         assert (reply.citations, reply.text) == ((), "")
         (passage,) = snapshot.fetch([1])
@@ -260,8 +260,7 @@ def test_sentences_come_best_first_and_headings_are_none(fish: Engine, store: St
     )
     with store.snapshot() as snapshot:
         (passage,) = snapshot.passages(1)
-    vector = fish.vector("herring quota")
-    assert vector is not None
+    vector = fish.vector("herring quota")()
     weights = {"her": 0.0, **dict.fromkeys(terms("herring quota"), 1.0)}
     found = best_sentences(fish.encoder, vector, weights, [passage])
     assert [s.text for s in found] == [

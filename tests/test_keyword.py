@@ -212,21 +212,22 @@ def test_no_way_of_adding_up_changes_a_hit(
         and data.draw(st.none() | st.lists(st.booleans(), min_size=n, max_size=n).map(np.array))
         for n in map(len, segments)
     ]
-    whole = ranking.rank(statistics, [None] * len(segments), asked, None)
+    runs = statistics.runs(asked)
+    whole = ranking.rank(statistics, [None] * len(segments), runs, None)
     left = {
         int(id)
         for segment, mask in zip(segments, masks, strict=True)
         for id in (segment.ids if mask is None else segment.ids[mask])
     }
     expected = [hit for hit in whole if hit.passage_id in left]
-    assert ranking.count(statistics, masks, asked) == len(expected)
+    assert ranking.count(statistics, masks, runs) == len(expected)
     for stretch, long, lookup in ((1, 1, 0), (2, 1, 10**9), (5, 3, 1), (5, 3, 10**9), (64, 9, 0)):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(ranking, "STRETCH", stretch)
             patch.setattr(ranking, "LONG", long)
             patch.setattr(ranking, "LOOKUP", lookup)
             for k in (None, 0, 1, 2, 3, len(left), first):
-                assert ranking.rank(statistics, masks, asked, k) == expected[:k]
+                assert ranking.rank(statistics, masks, runs, k) == expected[:k]
 
 
 def test_stretches_rank_as_in_whoosh(several: Store, monkeypatch: pytest.MonkeyPatch) -> None:

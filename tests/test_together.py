@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
 import numpy as np
@@ -35,14 +34,11 @@ class Held(CheapEncoder):
 def test_what_comes_while_a_batch_is_encoded_goes_together_in_the_next() -> None:
     encoder, together = Held(), Together()
     texts = [f"boat {number}" for number in range(20)]
-    with ThreadPoolExecutor(20) as pool:
-        first = pool.submit(together.vector, encoder, texts[0])
-        assert encoder.began.wait(10)
-        others = [pool.submit(together.vector, encoder, text) for text in texts[1:]]
-        while len(together._waiting) < len(others):
-            pass
-        encoder.go.set()
-        rows = [one.result(10) for one in (first, *others)]
+    first = together.vector(encoder, texts[0])
+    assert encoder.began.wait(10)
+    others = [together.vector(encoder, text) for text in texts[1:]]
+    encoder.go.set()
+    rows = [one.result(10) for one in (first, *others)]
     assert encoder.batches == [1, 19]
     assert np.array_equal(np.stack(rows), CheapEncoder().encode(texts))
 
@@ -51,14 +47,14 @@ def test_a_failure_reaches_who_waits_for_that_batch_and_nobody_else() -> None:
     encoder, together = Held(), Together()
     encoder.go.set()
     with pytest.raises(ValueError, match="no vector for this"):
-        together.vector(encoder, "forbidden")
-    assert together.vector(encoder, "allowed").shape == (CheapEncoder.dimensions,)
+        together.vector(encoder, "forbidden").result(10)
+    assert together.vector(encoder, "allowed").result(10).shape == (CheapEncoder.dimensions,)
 
 
 def test_each_model_encodes_its_own() -> None:
     one, other, together = CheapEncoder(), CheapEncoder(), Together()
-    together.vector(one, "boat")
-    together.vector(other, "net")
+    together.vector(one, "boat").result(10)
+    together.vector(other, "net").result(10)
     assert (one.encoded, other.encoded) == (["boat"], ["net"])
 
 

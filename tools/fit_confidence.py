@@ -153,11 +153,11 @@ def features_of(engine: Engine, question: str) -> Features | None:
         if vector is None or not results:
             return None
         if ranked.readings:
-            known = Asked.of(snapshot, asked.text, vector, results, ranked.readings)
+            known = Asked.of(snapshot, asked.text, vector(), results, ranked.readings)
             return read_features(known)
-        known = Asked.of(snapshot, asked.text, vector, results)
+        known = Asked.of(snapshot, asked.text, vector(), results)
         passages = [result.passage for result in results]
-        return measured(known, best_sentences(engine.encoder, vector, known.weights, passages))
+        return measured(known, best_sentences(engine.encoder, vector(), known.weights, passages))
 
 
 class Remembering(Encoder):

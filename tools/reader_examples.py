@@ -11,9 +11,12 @@ import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from index.embeddings import Encoder
 from index.home import Home
@@ -91,7 +94,9 @@ def examples(folder: Path, encoder: Encoder, keep: Keep = lambda title: True) ->
         held = _by_document(snapshot)
         everything = snapshot.select(Filter())
         for (id, text), vector in zip(asked, vectors, strict=True):
-            ranked = engine.rank(snapshot, text, vector, everything, "hybrid", 20)
+            ranked = engine.rank(
+                snapshot, text, partial(np.asarray, vector), everything, "hybrid", 20
+            )
             best = snapshot.fetch(ranked.ids[:20])
             one = _example(id, text, answers[id], held.get(relevant.get(id, ""), []), best)
             if one.passage or not answers[id]:  # else the splitting has cut through the answer

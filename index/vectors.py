@@ -18,7 +18,7 @@ from index import codes
 from index.codes import Codes
 
 EXACT = 32_768  # rows up to which each is compared: a millisecond
-DEPTH = 10  # times as many rows as are wanted are proposed by their codes
+DEPTH, LEAST = 4, 1_000  # times as many rows as are wanted, or so many, are proposed by codes
 SOME = 256  # rows that each segment is asked for at least
 SPARSE = 3  # rows picked out one by one cost this many times what they cost in a row
 
@@ -95,7 +95,7 @@ def nearest(parts: Sequence[Part], vector: npt.NDArray[Any], k: int | None) -> t
     if k is None or sum(counts) <= EXACT or not codes.available():
         chosen = [_standing(mask) for _, mask in parts]
     else:
-        chosen = _proposed(parts, counts, vector, k * DEPTH)
+        chosen = _proposed(parts, counts, vector, max(k * DEPTH, LEAST))
     ids, scores = [np.empty(0, np.int64)], [np.empty(0)]
     for (vectors, _), numbers in zip(parts, chosen, strict=True):
         ids.append(vectors.ids if numbers is None else vectors.ids[numbers])

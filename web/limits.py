@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import math
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -25,7 +26,9 @@ from web.services import Services, late, services, took_ms
 SAFE = ("GET", "HEAD", "OPTIONS")
 FREE = ("static", "health", "ready")  # endpoints that neither count nor are refused
 IDLE = (*FREE, "metrics")  # those that do no work on the collection
-ASKING, CHANGING = 8, 2  # requests that are worked on at once; the others in hand wait for those
+# Requests that are worked on at once; the others in hand wait for those. More than there are
+# processors take each other's caches and the interpreter's lock: with 8 on two, a fourth less.
+ASKING, CHANGING = min(8, len(os.sched_getaffinity(0)) + 1), 2
 AGAIN = 1  # seconds after which asking again is worth it, where nothing better is known
 CLIENTS = 100_000  # that are remembered, at most
 

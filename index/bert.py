@@ -7,13 +7,16 @@ norms stay in single precision. Its vectors have a cosine of 0.9999 with those o
 """
 
 import warnings
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn.functional import layer_norm, pad, scaled_dot_product_attention
 
-FEW = 96  # tokens that one thread multiplies sooner than several which wait for each other
+FEW = 256  # tokens that one thread multiplies as soon as several which wait for each other
 _THREADS = torch.get_num_threads()
 
 
@@ -72,11 +75,46 @@ class Bert:
         ``ids``, ``mask`` (which tokens are there, and not padding) and ``kinds`` (0, or 1 for the
         second text of a pair) have shape ``(texts, tokens)``. Padding gives zeros.
         """
-        torch.set_num_threads(1 if mask.count_nonzero() <= FEW else _THREADS)
+        _share(int(mask.count_nonzero()))
         found: Tensor = forward(
-            ids, mask.bool(), kinds, self._embeddings, self._layers, self._heads, self._epsilon
+            ids, mask, kinds, self._embeddings, self._layers, self._heads, self._epsilon
         )
         return found
+
+    def means(self, texts: Sequence[Sequence[int]]) -> npt.NDArray[np.float32]:
+        """The mean of that over the tokens of each text: shape ``(texts, width)``."""
+        lengths = [len(text) for text in texts]
+        ids = np.zeros((len(texts), max(lengths)), np.int64)
+        for row, text in zip(ids, texts, strict=True):
+            row[: len(text)] = text
+        mask = np.arange(ids.shape[1]) < np.array(lengths)[:, None]
+        _share(sum(lengths))
+        found: Tensor = means(
+            torch.from_numpy(ids),
+            torch.from_numpy(mask),
+            self._embeddings,
+            self._layers,
+            self._heads,
+            self._epsilon,
+        )
+        return found.numpy()
+
+
+def _share(tokens: int) -> None:
+    """Share the work for so many tokens out to threads, or leave it to one."""
+    torch.set_num_threads(1 if tokens <= FEW else _THREADS)
+
+
+def _means(
+    ids: Tensor,
+    mask: Tensor,
+    embeddings: Embeddings,
+    layers: list[Layer],
+    heads: int,
+    epsilon: float,
+) -> Tensor:
+    sums = _forward(ids, mask, None, embeddings, layers, heads, epsilon).sum(1)
+    return sums / mask.sum(1, keepdim=True)
 
 
 def _forward(
@@ -89,7 +127,7 @@ def _forward(
     epsilon: float,
 ) -> Tensor:
     texts, longest = ids.shape
-    there = mask.view(-1)
+    there = mask.to(torch.bool).view(-1)
     places = there.nonzero().view(-1)
     count = places.size(0)
     values = embeddings.words[ids.view(-1)[places]] + embeddings.places[places % longest]
@@ -157,7 +195,7 @@ def _compiled(function: Any) -> Any:
             return function
 
 
-forward = _compiled(_forward)
+forward, means = _compiled(_forward), _compiled(_means)
 
 
 def _layer(layer: Any) -> Layer:

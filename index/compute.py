@@ -16,8 +16,8 @@ from typing import TypeVar
 T = TypeVar("T")
 
 _NAME = "khazri-compute"
-# Each of some eighty products of a question gives the interpreter away and wants it back; beside a
-# busy thread it waits this long for it, and with Python's 5 ms a question took five times as long.
+# What it does between two products of the compiled pass needs the interpreter: beside a busy thread
+# it waits this long for it each time, and Python's own 5 ms are as long as a question.
 _IMPATIENCE = 0.0005
 _thread = ThreadPoolExecutor(1, _NAME, sys.setswitchinterval, (_IMPATIENCE,))
 

@@ -28,7 +28,6 @@ from index.languages import ENGLISH
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
-    from torch import Tensor
 
     from index.bert import Bert
 
@@ -167,10 +166,7 @@ class Encoder:
 
         assert self._network is not None
         with torch.inference_mode():
-            ids, mask = _padded(tokens)
-            sums = self._network(ids, mask).sum(1)
-            means: npt.NDArray[np.float32] = (sums / mask.sum(1, keepdim=True)).numpy()
-        return means
+            return self._network.means(tokens)
 
 
 def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
@@ -183,17 +179,6 @@ def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
         batch.append(number)
     if batch:
         yield batch
-
-
-def _padded(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-    """The tokens of texts side by side, and which of them are there."""
-    import torch
-
-    lengths = torch.tensor([len(row) for row in rows])
-    ids = torch.zeros(len(rows), int(lengths.max()), dtype=torch.long)
-    for row, of in zip(rows, ids, strict=True):
-        of[: len(row)] = torch.tensor(row)
-    return ids, torch.arange(ids.shape[1])[None] < lengths[:, None]
 
 
 def _load(path: str, name: str) -> Any:

@@ -1,11 +1,12 @@
-"""Documents are read in a thread ahead of the encoder, and gathered into batches."""
+"""Documents are read ahead of the encoder, gathered into batches, and committed behind it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
+from typing import TypeVar
 
 from index.changes import Draft, Failed
 from index.documents import Given
@@ -16,6 +17,8 @@ from index.sources import File
 AHEAD = 64  # documents that are read ahead of the encoder
 
 Work = tuple[Part, File | Given]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +78,19 @@ def batches(
             batch, held = [], 0
     if batch:
         yield batch
+
+
+def behind(work: Callable[[Item], Result], items: Iterable[Item]) -> Generator[tuple[Item, Result]]:
+    """Each item and what ``work`` gives for it, in a thread, while the next item is made.
+
+    Where ``work`` fails no further item is given to it. What is under way when this is closed is
+    waited for.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        last: tuple[Item, Future[Result]] | None = None
+        for item in items:
+            if last:
+                yield last[0], last[1].result()
+            last = item, pool.submit(work, item)
+        if last:
+            yield last[0], last[1].result()

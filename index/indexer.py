@@ -1,17 +1,17 @@
 """The indexer: brings what a plan names into the store, in bounded batches.
 
 Data flows one way: files are found, read and split in one thread ahead of the encoder; what was
-never embedded is encoded; each batch is one commit.
+never embedded is encoded; each batch is one commit, in a thread behind the encoder.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from index.batches import Made, ahead, batches
+from index.batches import Made, ahead, batches, behind
 from index.changes import Changes, Draft, Failed
 from index.disk import of_disk
 from index.documents import Given, draft, embedding_texts, given_draft
@@ -155,43 +155,41 @@ class Indexer:
         first = plan.changes
         if plan.crossing:
             self._cross(plan, progress)
-            first = Changes()
+            first = NOTHING
         work = [(part, one) for part in plan.parts for one in (*part.new, *part.changed)]
         made = ahead(lambda item: self._make(*item), work)
-        for batch in batches(made, BATCH, progress, watch):
-            self._commit_batch(batch, first, plan, progress, watch)
-            first = Changes()
-        if first:
-            progress.generation = self.store.apply(first, self.encoder.identity)
-            _count(first, plan, progress)
+        embedded = self._embedded(
+            batches(made, BATCH, progress, watch), first, plan, progress, watch
+        )
+        with closing(behind(lambda item: self._apply(*item), embedded)) as committed:
+            for (batch, first), generation in committed:
+                progress.generation = generation
+                _count(first, batch, plan, progress)
+                watch(progress)
         watch(progress)
         while self.store.merge():
             watch(progress)
         return progress
 
-    def _commit_batch(
+    def _embedded(
         self,
-        batch: Sequence[Made],
+        gathered: Iterable[list[Made]],
         first: Changes,
         plan: Plan,
         progress: Progress,
         watch: Watcher,
-    ) -> None:
+    ) -> Iterator[tuple[list[Made], Changes]]:
+        """The batches to commit, once their vectors are there; with the changes that go first."""
         told = {one for p in plan.parts for one in p.recorded.values()}
-        known = {(p.source.id, one.uri) for p in plan.parts for one in p.changed}
-        progress.failed += [one for made in batch for one in made.failures]
-        batch = [made for made in batch if made.drafts or not told.issuperset(made.failures)]
-        if not batch and not first:
-            return
-        self.commit(batch, progress, watch, first)
-        _count(first, plan, progress)
-        for made in batch:
-            if (made.source_id, made.name) in known:
-                progress.changed += len(made.drafts)
-            else:
-                progress.added += len(made.drafts)
-            progress.read.update(draft.type for draft in made.drafts)
-        watch(progress)
+        for batch in gathered:
+            progress.failed += [one for made in batch for one in made.failures]
+            batch = [made for made in batch if made.drafts or not told.issuperset(made.failures)]
+            if batch or first:
+                progress.embedded += self._embed(_drafts(batch), progress, watch)
+                yield batch, first
+                first = NOTHING
+        if first:
+            yield [], first
 
     def _cross(self, plan: Plan, progress: Progress) -> None:
         """Commit the renames and what goes with them, where some lead to another source."""
@@ -211,7 +209,7 @@ class Indexer:
                 if (before := old[rename.known.source_id]).tags != rename.source.tags:
                     retag(db, id, before, rename.source)
         progress.generation = self._generation()
-        _count(plan.changes, plan, progress)
+        _count(plan.changes, (), plan, progress)
 
     def _keep_notes(self, plan: Plan) -> None:
         """Keep what no reader sees, in one small transaction and without a new generation."""
@@ -295,26 +293,29 @@ class Indexer:
         first: Changes = NOTHING,
     ) -> int:
         """Embed what is new in a batch, and commit the whole of it, with the changes ``first``."""
-        drafts = [draft for made in batch for draft in made.drafts]
+        progress.embedded += self._embed(_drafts(batch), progress, watch)
+        progress.generation = self._apply(batch, first)
+        return progress.generation
+
+    def _apply(self, batch: Sequence[Made], first: Changes) -> int:
+        """Commit a batch whose vectors are there, with the changes ``first``."""
         failures = [failed for made in batch for failed in made.failures]
-        progress.embedded += self._embed(drafts, progress, watch)
         # A document that can no longer be read is shown as a failure, not as it used to be.
         lost = [
             id for made in batch if not made.file for one in made.failures for id in self._ids(one)
         ]
         changes = replace(
             first,
-            drafts=drafts,
+            drafts=_drafts(batch),
             failures=[*first.failures, *failures],
             removals=[*first.removals, *lost],
             read=[(made.source_id, made.file) for made in batch if made.file],
         )
         try:
-            progress.generation = self.store.apply(changes, self.encoder.identity)
+            return self.store.apply(changes, self.encoder.identity)
         except NotEmbedded:  # compacting dropped what no commit had named yet
-            self._embed(drafts, progress, watch)
-            progress.generation = self.store.apply(changes, self.encoder.identity)
-        return progress.generation
+            self._embed(changes.drafts, Progress(), lambda progress: None)
+            return self.store.apply(changes, self.encoder.identity)
 
     def _ids(self, failed: Failed) -> list[int]:
         with self.store.catalog.read() as db:
@@ -480,8 +481,19 @@ def _absolute(name: str) -> str:
     return str(Path(file).absolute()) + name.removeprefix(file)
 
 
-def _count(done: Changes, plan: Plan, progress: Progress) -> None:
-    """Add what a commit of the plan's changes did, if it did them."""
-    if done:
-        progress.removed += len(done.removals)
+def _drafts(batch: Sequence[Made]) -> list[Draft]:
+    return [draft for made in batch for draft in made.drafts]
+
+
+def _count(first: Changes, batch: Sequence[Made], plan: Plan, progress: Progress) -> None:
+    """Add what a commit of the plan's changes, if it had them, and of a batch did."""
+    if first:
+        progress.removed += len(first.removals)
         progress.moved += len(plan.renames)
+    known = {(p.source.id, one.uri) for p in plan.parts for one in p.changed}
+    for made in batch:
+        if (made.source_id, made.name) in known:
+            progress.changed += len(made.drafts)
+        else:
+            progress.added += len(made.drafts)
+        progress.read.update(draft.type for draft in made.drafts)

@@ -31,6 +31,7 @@ from index.stored import Source
 from index.values import file_of, within
 
 BATCH = 4096  # passages, about, that one commit adds: fewer segments are merged less often
+PIECE = 512  # passages, about, that are encoded while more are read
 LARGEST = 256 << 20  # bytes of a file; a larger one is refused
 QUICK = 256  # passages, at most, that are merged while somebody waits
 NOTHING = Changes()
@@ -158,9 +159,8 @@ class Indexer:
             first = NOTHING
         work = [(part, one) for part in plan.parts for one in (*part.new, *part.changed)]
         made = ahead(lambda item: self._make(*item), work)
-        embedded = self._embedded(
-            batches(made, BATCH, progress, watch), first, plan, progress, watch
-        )
+        pieces = batches(made, min(PIECE, BATCH), progress, watch)
+        embedded = self._embedded(pieces, first, plan, progress, watch)
         with closing(behind(lambda item: self._apply(*item), embedded)) as committed:
             for (batch, first), generation in committed:
                 progress.generation = generation
@@ -173,7 +173,7 @@ class Indexer:
 
     def _embedded(
         self,
-        gathered: Iterable[list[Made]],
+        pieces: Iterable[list[Made]],
         first: Changes,
         plan: Plan,
         progress: Progress,
@@ -181,15 +181,17 @@ class Indexer:
     ) -> Iterator[tuple[list[Made], Changes]]:
         """The batches to commit, once their vectors are there; with the changes that go first."""
         told = {one for p in plan.parts for one in p.recorded.values()}
-        for batch in gathered:
-            progress.failed += [one for made in batch for one in made.failures]
-            batch = [made for made in batch if made.drafts or not told.issuperset(made.failures)]
-            if batch or first:
-                progress.embedded += self._embed(_drafts(batch), progress, watch)
+        batch: list[Made] = []
+        for piece in pieces:
+            progress.failed += [one for made in piece for one in made.failures]
+            piece = [made for made in piece if made.drafts or not told.issuperset(made.failures)]
+            progress.embedded += self._embed(_drafts(piece), progress, watch)
+            batch += piece
+            if sum(max(made.passages, 1) for made in batch) >= BATCH:
                 yield batch, first
-                first = NOTHING
-        if first:
-            yield [], first
+                batch, first = [], NOTHING
+        if batch or first:
+            yield batch, first
 
     def _cross(self, plan: Plan, progress: Progress) -> None:
         """Commit the renames and what goes with them, where some lead to another source."""

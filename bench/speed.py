@@ -21,7 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import texts
-from sentence_transformers import SentenceTransformer
+from stock import Stock
 
 from index.home import Home
 from index.keyword import terms
@@ -77,9 +77,9 @@ def indexing(length: int, count: int, sampled: int) -> tuple[Home, list[str], di
             for p in snapshot.passages(document.id)
         ]
     alone = len(stored) / timed(lambda: home.encoder.encode(stored))
-    stock = SentenceTransformer(home.encoder.path)
+    stock = Stock(home.encoder.path)
     sample = random.Random(3).sample(stored, min(sampled, len(stored)))
-    plain = len(sample) / timed(lambda: stock.encode(sample, show_progress_bar=False))
+    plain = len(sample) / timed(lambda: stock.encode(sample))
     rate = len(stored) / seconds
     return (
         home,

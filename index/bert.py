@@ -16,8 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import layer_norm, pad, scaled_dot_product_attention
 
-FEW = 256  # tokens that one thread multiplies as soon as several which wait for each other
-_THREADS = torch.get_num_threads()
+THREADS = torch.get_num_threads()
 
 
 class Linear(NamedTuple):
@@ -75,7 +74,7 @@ class Bert:
         ``ids``, ``mask`` (which tokens are there, and not padding) and ``kinds`` (0, or 1 for the
         second text of a pair) have shape ``(texts, tokens)``. Padding gives zeros.
         """
-        _share(int(mask.count_nonzero()))
+        torch.set_num_threads(1)  # of this thread, which works alone: see index/compute.py
         found: Tensor = forward(
             ids, mask, kinds, self._embeddings, self._layers, self._heads, self._epsilon
         )
@@ -88,7 +87,7 @@ class Bert:
         for row, text in zip(ids, texts, strict=True):
             row[: len(text)] = text
         mask = np.arange(ids.shape[1]) < np.array(lengths)[:, None]
-        _share(sum(lengths))
+        torch.set_num_threads(1)
         found: Tensor = means(
             torch.from_numpy(ids),
             torch.from_numpy(mask),
@@ -98,11 +97,6 @@ class Bert:
             self._epsilon,
         )
         return found.numpy()
-
-
-def _share(tokens: int) -> None:
-    """Share the work for so many tokens out to threads, or leave it to one."""
-    torch.set_num_threads(1 if tokens <= FEW else _THREADS)
 
 
 def _means(

@@ -1,34 +1,66 @@
-"""The one thread that multiplies matrices.
+"""The threads that multiply matrices.
 
-Torch has threads of its own for each thread that calls it, which wait for each other by spinning:
-several callers at once would each be slowed down by more than the number of them, and each would
-keep memory. So all of them hand their work to this thread, in small pieces where it is long.
+Torch shares out each product to threads that wait for each other at its end, so that all of them
+wait for one that is kept from its processor. Where the work is compiled, threads here get pieces
+of work to themselves instead: a fourth more in all, and beside a busy thread half more. What runs
+in Python takes turns in one thread, with torch's own way: several would keep each other waiting.
 """
 
 from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 T = TypeVar("T")
 
-_NAME = "khazri-compute"
-# What it does between two products of the compiled pass needs the interpreter: beside a busy thread
-# it waits this long for it each time, and Python's own 5 ms are as long as a question.
+_TURNS, _HANDS = "khazri-turns", "khazri-hands"
+# Between two products in Python the interpreter is given away and wanted back; beside a busy thread
+# this is what it takes each time. Python's own 5 ms are as long as a question.
 _IMPATIENCE = 0.0005
-_thread = ThreadPoolExecutor(1, _NAME, sys.setswitchinterval, (_IMPATIENCE,))
+_turns = ThreadPoolExecutor(1, _TURNS, sys.setswitchinterval, (_IMPATIENCE,))
+_hands: ThreadPoolExecutor | None = None
+_guard = threading.Lock()
 
 
 def compute(work: Callable[[], T]) -> T:
-    """Do ``work`` in that thread, after what was handed in before, and return what it returns."""
-    if threading.current_thread().name.startswith(_NAME):
+    """Do ``work`` after what was handed in before, with all processors; return what it returns."""
+    import torch
+
+    if _within(_TURNS):
         return work()
-    return begin(work).result()
+
+    def alone() -> T:
+        torch.set_num_threads(_processors())
+        return work()
+
+    return _turns.submit(alone).result()
+
+
+def share(pieces: Sequence[Callable[[], T]]) -> list[T]:
+    """Do the pieces at once, each in a thread that works alone; what they return, in order."""
+    if _within(_TURNS, _HANDS):
+        return [piece() for piece in pieces]
+    return [future.result() for future in list(map(begin, pieces))]
 
 
 def begin(work: Callable[[], T]) -> Future[T]:
-    """Hand in ``work``, and go on."""
-    return _thread.submit(work)
+    """Hand in ``work`` for a thread that works alone, and go on."""
+    global _hands
+    with _guard:
+        if _hands is None:
+            initial = (_IMPATIENCE,)
+            _hands = ThreadPoolExecutor(_processors(), _HANDS, sys.setswitchinterval, initial)
+    return _hands.submit(work)
+
+
+def _within(*names: str) -> bool:
+    return threading.current_thread().name.startswith(names)
+
+
+def _processors() -> int:
+    from index.bert import THREADS
+
+    return THREADS

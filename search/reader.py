@@ -12,14 +12,14 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from index.compute import compute
+from index.compute import compute, share
 from index.embeddings import Encoder, half, precision, prepared
 from index.errors import KhazriError
 from index.values import Passage, embedding_text
@@ -35,7 +35,7 @@ STEP = 16  # tokens: of every other length PyTorch would keep code and memory of
 BATCH = 5  # passages at a time: measured quickest for those that are read by default
 
 Logits = npt.NDArray[np.float32]
-Scores = Callable[[Any], tuple[Any, Any]]  # pairs become scores of each token as start and as end
+Scores = Callable[[Any], tuple[Logits, Logits]]  # of each token as start and end: (pairs, tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,19 +88,13 @@ class Reader:
         return tuple(found[i] for i in range(len(passages)))
 
     def _read(self, question: str, passages: Sequence[Passage]) -> Iterable[Reading]:
-        import torch
-
-        tokenizer, model = self._network
+        tokenizer, scores = self._network
         texts = [context(p.document.title, p.heading, p.text) for p in passages]
         leads = [len(text) - len(p.text) for text, p in zip(texts, passages, strict=True)]
 
-        def scored() -> tuple[list[Logits], npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-            # A tokenizer keeps how it pads, so that it too must not be used by two threads.
+        with self._lock:  # a tokenizer keeps how it pads: it must not be used by two threads
             pairs, offsets, own = encoded(tokenizer, [question] * len(texts), texts, leads)
-            with torch.inference_mode():
-                return [scores.float().numpy() for scores in model(pairs)], offsets, own
-
-        (starts, ends), offsets, own = compute(scored)
+        starts, ends = scores(pairs)
         for row, passage in enumerate(passages):
             if not own[row].any():  # signs alone that the model has no tokens for
                 yield Reading(passage, passage.start, passage.end, UNREAD)
@@ -184,28 +178,37 @@ def _default() -> tuple[Any, Scores]:
 
 
 def _quick(model: Any) -> Scores:
+    import torch
+
     from index.bert import Bert
 
     network, pointing = Bert(model.bert), model.qa_outputs
 
-    def scores(pairs: Any) -> tuple[Any, Any]:
-        told = network(pairs["input_ids"], pairs["attention_mask"], pairs["token_type_ids"])
-        starts, ends = pointing(told).unbind(2)
-        return starts, ends
+    def told(*pair: Any) -> Any:
+        with torch.inference_mode():
+            return pointing(network(*pair)).float().numpy()
+
+    def scores(pairs: Any) -> tuple[Logits, Logits]:
+        names = ("input_ids", "attention_mask", "token_type_ids")
+        each = zip(*(pairs[name].split(1) for name in names), strict=True)
+        both = np.concatenate(share([partial(told, *pair) for pair in each]))
+        return both[:, :, 0], both[:, :, 1]
 
     return scores
 
 
 def _stock(model: Any) -> Scores:
     """The library's way, for any model and processor."""
+    import torch
+
     model = prepared(model)
 
-    def scores(pairs: Any) -> tuple[Any, Any]:
-        with precision():
-            told = model(**pairs)
-        return told.start_logits, told.end_logits
+    def told(pairs: Any) -> tuple[Logits, Logits]:
+        with torch.inference_mode(), precision():
+            said = model(**pairs)
+        return said.start_logits.float().numpy(), said.end_logits.float().numpy()
 
-    return scores
+    return lambda pairs: compute(partial(told, pairs))
 
 
 def _named(name: str) -> tuple[Any, Scores]:

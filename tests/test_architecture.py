@@ -20,7 +20,13 @@ COMMANDS = {f"web/commands/{path.name}" for path in (ROOT / "web" / "commands").
 OWNED = {  # a library, and all the files that may know it
     "whoosh": {"index/keyword.py"},
     "sentence_transformers": {"index/embeddings.py"},
-    "torch": {"index/bert.py", "index/embeddings.py", "search/reader.py", "search/adapter.py"},
+    "torch": {
+        "index/bert.py",
+        "index/compute.py",
+        "index/embeddings.py",
+        "search/adapter.py",
+        "search/reader.py",
+    },
     "transformers": {"index/embeddings.py", "search/reader.py"},
     "tokenizers": {"index/embeddings.py"},
     "numkong": {"index/vectors.py"},

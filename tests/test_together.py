@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from conftest import CheapEncoder
 
-from index.compute import compute
+from index.compute import compute, share
 from index.embeddings import Half
 from search.together import Together
 
@@ -60,3 +60,5 @@ def test_each_model_encodes_its_own() -> None:
 
 def test_work_that_hands_in_work_does_not_wait_for_itself() -> None:
     assert compute(lambda: compute(lambda: 3)) == 3
+    assert share([lambda: share([lambda: 3])]) == [[3]]
+    assert share([lambda: compute(lambda: share([lambda: 3]))] * 20) == [[3]] * 20

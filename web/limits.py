@@ -28,7 +28,7 @@ FREE = ("static", "health", "ready")  # endpoints that neither count nor are ref
 IDLE = (*FREE, "metrics")  # those that do no work on the collection
 # Requests that are worked on at once; the others in hand wait for those. More than there are
 # processors take each other's caches and the interpreter's lock: with 8 on two, a fourth less.
-ASKING, CHANGING = min(8, len(os.sched_getaffinity(0)) + 1), 2
+ASKING, CHANGING = min(8, (os.cpu_count() or 1) + 1), 2
 AGAIN = 1  # seconds after which asking again is worth it, where nothing better is known
 CLIENTS = 100_000  # that are remembered, at most
 

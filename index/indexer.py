@@ -7,6 +7,7 @@ never embedded is encoded; each batch is one commit, in a thread behind the enco
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,7 +32,8 @@ from index.stored import Source
 from index.values import file_of, within
 
 BATCH = 4096  # passages, about, that one commit adds: fewer segments are merged less often
-PIECE = 512  # passages, about, that are encoded while more are read
+PIECE = 1024  # passages, about, that are encoded while more are read
+ENCODED = 256  # that are encoded at a time, and kept
 LARGEST = 256 << 20  # bytes of a file; a larger one is refused
 QUICK = 256  # passages, at most, that are merged while somebody waits
 NOTHING = Changes()
@@ -332,12 +334,16 @@ class Indexer:
         model = self.encoder.identity
         have = self.store.embeddings.get(model, list(texts))
         missing = sorted((key for key in texts if key not in have), key=lambda k: len(texts[k]))
-        for start in range(0, len(missing), 256):
-            keys = missing[start : start + 256]
-            rows = self.encoder.encode([texts[key] for key in keys])
-            self.store.embeddings.put(model, keys, rows)
-            progress.passages += len(keys)
-            watch(progress)
+        each = [missing[start : start + ENCODED] for start in range(0, len(missing), ENCODED)]
+        pool = ThreadPoolExecutor(2)  # or processors would have to wait at the end of each
+        try:
+            made = pool.map(lambda keys: self.encoder.encode([texts[key] for key in keys]), each)
+            for keys, rows in zip(each, made, strict=True):
+                self.store.embeddings.put(model, keys, rows)
+                progress.passages += len(keys)
+                watch(progress)
+        finally:
+            pool.shutdown(cancel_futures=True)
         progress.passages += sum(len(d.spans) for d in drafts) - len(missing)
         return len(missing)
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -160,6 +160,7 @@ def write(folder: Path, entries: Iterable[Entry]) -> Arrays:
     """
     writer = _storage(folder).create_index(_SCHEMA).writer(procs=1, limitmb=512)
     tally = Tally()
+    writer.per_document_reader = partial(_Lengths, tally.lengths)
     try:
         for entry in entries:
             fields = _fields(entry)
@@ -173,6 +174,19 @@ def write(folder: Path, entries: Iterable[Entry]) -> Arrays:
     for lock in folder.glob("*WRITELOCK"):
         lock.unlink()
     return tally.arrays()
+
+
+class _Lengths:
+    """The lengths of fields, which Whoosh would read from the disk again for every posting."""
+
+    def __init__(self, lengths: Mapping[str, bytearray]) -> None:
+        self._lengths = lengths
+
+    def doc_field_length(self, number: int, name: str) -> int:
+        return LENGTHS[self._lengths[name][number]]
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 def _fields(entry: Entry) -> dict[str, list[str]]:

@@ -78,12 +78,14 @@ class Tally:
         self._runs: dict[bytes, tuple[array[int], array[int]]] = {}
         self._ids: list[int] = []
         self._totals: Counter[str] = Counter()
+        self.lengths: dict[str, bytearray] = {name: bytearray() for name in FIELDS}
 
     def add(self, id: int, fields: Mapping[str, Sequence[str]], byte: Callable[[int], int]) -> None:
         """Add a passage with the terms of its fields; ``byte`` is that of a length."""
         for field, terms in fields.items():
             self._totals[field] += len(terms)
             length = byte(len(terms))
+            self.lengths[field].append(length)
             for term, count in Counter(terms).items():
                 name = name_of(field, term)
                 if name not in self._runs:

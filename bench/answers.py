@@ -36,7 +36,7 @@ from search.figures import auc, calibration_error
 from search.quotes import around, verified
 from search.reader import Reader
 from search.results import Answer, Citation
-from web.schemas import AnswerReply
+from web.replies import AnswerReply
 
 SQUAD, DECEIVING = "squad-v1.1-dev", "squad-v2.0-dev"
 NO_LOSS = ("scifact", "cranfield", "npl-vaswani")  # where the reader must do no harm

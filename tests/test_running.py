@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from index.settings import PREFIX, Settings
 from khazri import main
-from web import limits, schemas
+from web import inputs, limits
 
 RUNNING = (ROOT / "docs" / "running.md").read_text()
 UNIT = (ROOT / "docs" / "khazri.service").read_text()
@@ -59,7 +59,7 @@ def test_limits_are_settings_or_what_the_schemas_say() -> None:
     named = {name for row in rows for name in re.findall("`(.*?)`", row[0])}
     assert named <= {one.name for one in fields(Settings)}
     assert {row[1] for row in rows} == {"429", "503", "413", "414"}
-    assert f"{schemas.MAX_WORDS:,} words, {schemas.LONGEST:,} characters" in RUNNING
+    assert f"{inputs.MAX_WORDS:,} words, {inputs.LONGEST:,} characters" in RUNNING
     assert set(limits.FREE) == {"static", "health", "ready"}
 
 

@@ -19,29 +19,31 @@ from web.contract import document as contract
 from web.contract import named, replies
 from web.export import MEDIA_TYPES, lines
 from web.health import health, ready
-from web.schemas import (
+from web.inputs import (
     AnswerQuery,
-    AnswerReply,
-    BlockValue,
     ById,
     CitationQuery,
+    DocumentsBody,
+    DocumentsQuery,
+    ExportQuery,
+    JobsQuery,
+    SearchQuery,
+    SuggestQuery,
+)
+from web.replies import (
+    AnswerReply,
+    BlockValue,
     CitationReply,
     DocumentReply,
     DocumentRow,
-    DocumentsBody,
-    DocumentsQuery,
     DocumentsReply,
-    ExportQuery,
     HealthReply,
     JobReply,
-    JobsQuery,
     JobsReply,
     JobValue,
     RemovalReply,
     Reply,
-    SearchQuery,
     SearchReply,
-    SuggestQuery,
     SuggestReply,
     UploadReply,
 )

@@ -12,7 +12,7 @@ from search.engine import Engine
 from web import access, api, caching, contract, health, limits, logs, opensearch, pages, problems
 from web.keys import Keys
 from web.metrics import Metrics
-from web.schemas import Problem
+from web.replies import Problem
 from web.services import Services, start_clock
 from web.worker import Worker, command
 

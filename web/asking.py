@@ -22,11 +22,11 @@ from search.question import asks, parse
 from search.results import Citation, Mode, Order, Result, Why
 from search.spelling import Spelling, spelling
 from web.copying import Copied, copied
+from web.inputs import MAX_OFFSET, says_something, short_question
 from web.marks import Piece, excerpt, pieces
 from web.narrowing import offered, taken
 from web.pages import TYPES, day_in_words, pages, quote_link, type_name
 from web.problems import invalid
-from web.schemas import MAX_OFFSET, says_something, short_question
 from web.services import answer_to, services
 
 PER_PAGE = 20  # passages on a page of results

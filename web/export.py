@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from search.results import Result
-from web.schemas import ResultValue
+from web.replies import ResultValue
 
 MEDIA_TYPES = {"jsonl": "application/jsonl", "csv": "text/csv"}
 

@@ -9,7 +9,7 @@ from werkzeug.exceptions import ServiceUnavailable
 
 from index.errors import KhazriError
 from web.limits import AGAIN, IDLE
-from web.schemas import HealthReply
+from web.replies import HealthReply
 from web.services import generation, took_ms
 
 log = logging.getLogger("khazri.web")

@@ -20,9 +20,10 @@ from werkzeug.exceptions import (
 
 from index.errors import KhazriError
 from index.jobs import Full
+from web.inputs import TOO_LONG
 from web.limits import AGAIN, refuse
 from web.logs import request_id
-from web.schemas import TOO_LONG, Problem
+from web.replies import Problem
 from web.services import services
 
 log = logging.getLogger("khazri.web")

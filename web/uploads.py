@@ -14,8 +14,8 @@ from werkzeug.wrappers import Request
 
 from index.documents import Given, parse_given
 from index.indexer import Upload
+from web.inputs import DocumentBody, DocumentsBody
 from web.problems import invalid
-from web.schemas import DocumentBody, DocumentsBody
 from web.services import services
 
 

@@ -29,7 +29,7 @@ def ask(
     with engine(ctx) as answering:
         answer = answering.answer(" ".join(question), limit=limit, filter=filter)
     if as_json:
-        from web.schemas import AnswerReply
+        from web.replies import AnswerReply
 
         click.echo(AnswerReply.of(answer).model_dump_json())
     else:
@@ -69,7 +69,7 @@ def search(
                 click.echo(json.dumps(told, ensure_ascii=False))
                 continue
             if as_json:
-                from web.schemas import SearchReply
+                from web.replies import SearchReply
 
                 click.echo(SearchReply.of(found).model_dump_json())
             else:

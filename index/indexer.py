@@ -14,13 +14,14 @@ from pathlib import Path
 
 from index.batches import Made, ahead, batches, behind
 from index.changes import Changes, Draft, Failed
+from index.comparison import compare
 from index.disk import of_disk
 from index.documents import Given, draft, embedding_texts, given_draft
 from index.embeddings import Encoder
 from index.errors import KhazriError, Unreadable
 from index.locks import locked
 from index.originals import Removal, given_again, kept_file
-from index.plan import Away, Options, Part, Plan, Settled, compare, stamp
+from index.plan import Away, Options, Part, Plan, Settled, stamp
 from index.progress import Cancelled as Cancelled
 from index.progress import Progress as Progress
 from index.progress import Watcher as Watcher

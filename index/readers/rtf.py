@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from copy import copy
 from dataclasses import dataclass, field
@@ -11,6 +10,8 @@ from index.errors import Unreadable
 from index.readers.blocks import Piece, assemble, one_line
 from index.readers.dates import iso_date
 from index.readers.format import Format
+from index.readers.rtf_flow import Flow, Look
+from index.readers.rtf_fonts import CHARSETS, CODE_PAGES, Font, code_page, is_utf8
 from index.values import Content
 
 _START = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{\s*\\rtf", re.IGNORECASE)
@@ -22,20 +23,6 @@ _DEEPEST = 10_000  # groups within groups; real files have a few dozen
 _HEADING = re.compile(r"heading (\d)", re.IGNORECASE)
 # A link's address on the net, not a place in this or in a neighbouring file.
 _LINK = re.compile(r'\s*HYPERLINK\s+"?(?:mailto:)?([^"\s\\#.][^"\s\\]{3,})', re.IGNORECASE)
-_NUMBER = re.compile(r".*\d|.*[^\W_].*[.):]", re.DOTALL)  # is read; a list's bullet is not
-
-# Windows' character sets of fonts; 2 are symbols, of which only the Greek letters are text.
-_CHARSETS = {
-    **{77: "mac_roman", 81: "mac_arabic", 83: "mac_greek", 84: "mac_cyrillic", 88: "cp874"},
-    **{89: "mac_latin2", 128: "cp932", 129: "cp949", 130: "johab", 134: "gb18030", 136: "cp950"},
-    **{161: "cp1253", 162: "cp1254", 163: "cp1258", 177: "cp1255", 178: "cp1256", 186: "cp1257"},
-    **{204: "cp1251", 222: "cp874", 238: "cp1250", 254: "cp437", 255: "cp850"},
-}
-_GREEK = str.maketrans(
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz",
-    "ΑΒΧΔΕΦΓΗΙϑΚΛΜΝΟΠΘΡΣΤΥςΩΞΨΖαβχδεφγηιϕκλμνοπθρστυϖωξψζ",
-)
-_CODE_PAGES = {"ansi": "cp1252", "mac": "mac_roman", "pc": "cp437", "pca": "cp850"}
 
 _CHARACTERS = {
     **{"tab": "\t", "line": "\n", "lbr": "\n", "emdash": "—", "endash": "–", "bullet": "•"},
@@ -60,12 +47,6 @@ _OPEN = frozenset("do moMath moMathPara nesttableprops shpinst".split())
 
 
 @dataclass(slots=True)
-class _Font:
-    encoding: str | None = None
-    symbols: bool = False
-
-
-@dataclass(slots=True)
 class _Style:
     name: str = ""
     level: int = 0
@@ -86,18 +67,6 @@ class _Field:
 
 
 @dataclass(slots=True)
-class _Flow:
-    """A run of paragraphs: the body, or an aside within it."""
-
-    running: list[str] = field(default_factory=list)
-    number: str | None = None  # of the list item that is running
-    cell: list[Piece] = field(default_factory=list)
-    row: list[list[Piece]] = field(default_factory=list)
-    asides: list[Piece] = field(default_factory=list)
-    pieces: list[Piece] = field(default_factory=list)
-
-
-@dataclass(slots=True)
 class _Group:
     """What holds until the group's closing brace."""
 
@@ -111,7 +80,7 @@ class _Group:
     in_table: bool = False
     link: _Field | None = None
     margin: bool = False  # it stands at the edge of every page
-    flow: _Flow = field(default_factory=_Flow)
+    flow: Flow = field(default_factory=Flow)
 
 
 def recognise(data: bytes) -> bool:
@@ -154,8 +123,8 @@ class _Parser:
         self.facts: dict[str, str] = {}
         self._data = data
         self._encoding = "cp1252"
-        self._unescaped = "utf-8" if _is_utf8(data) else None
-        self._fonts: dict[int, _Font] = {}
+        self._unescaped = "utf-8" if is_utf8(data) else None
+        self._fonts: dict[int, Font] = {}
         self._default_font: int | None = None
         self._styles: dict[int, _Style] = {}
         self._group = _Group()
@@ -253,9 +222,8 @@ class _Parser:
             raw = bytes(self._bytes)
             self._bytes.clear()
             number = self._default_font if self._group.font is None else self._group.font
-            font = self._fonts.get(-1 if number is None else number) or _Font()
-            text = raw.decode(font.encoding or self._encoding, errors="replace")
-            self._put(text.translate(_GREEK) if font.symbols else text)
+            font = self._fonts.get(-1 if number is None else number) or Font()
+            self._put(font.decode(raw, self._encoding))
 
     def _add(self, text: str) -> None:
         self._flush()
@@ -326,18 +294,18 @@ class _Parser:
     def _header_word(self, word: str, number: int | None) -> bool:
         """Code pages, fonts and dates."""
         group = self._group
-        if word in _CODE_PAGES:
-            self._encoding = _CODE_PAGES[word]
+        if word in CODE_PAGES:
+            self._encoding = CODE_PAGES[word]
         elif word == "ansicpg":
-            self._encoding = _code_page(number) or self._encoding
+            self._encoding = code_page(number) or self._encoding
         elif word == "deff":
             self._default_font = number
         elif word == "f":
             group.font = number
             if group.target == "fonttbl" and number is not None:
-                self._fonts[number] = _Font()
+                self._fonts[number] = Font()
         elif word in ("fcharset", "cpg") and group.target == "fonttbl":
-            encoding = _CHARSETS.get(number or 0) if word == "fcharset" else _code_page(number)
+            encoding = CHARSETS.get(number or 0) if word == "fcharset" else code_page(number)
             if encoding and group.font in self._fonts:
                 self._fonts[group.font].encoding = encoding
         elif word in ("yr", "mo", "dy") and group.target in _FACTS:
@@ -385,9 +353,9 @@ class _Parser:
         elif word == "nestcell":
             flow.running.append(" | ")
         elif word == "cell":
-            self._end_cell()
+            flow.end_cell(self._look())
         else:
-            self._end_row()
+            flow.end_row(self._look())
 
     def _destination(self, word: str, optional: bool) -> None:
         group = self._group
@@ -411,100 +379,28 @@ class _Parser:
         elif word in _NUMBERS:
             group.target = "number"
         elif word in _ASIDES or word in _MARGINS:
-            group.flow = _Flow()
+            group.flow = Flow()
             group.margin = group.margin or word in _MARGINS
             group.in_table, group.listed, group.style, group.level = False, False, None, 0
         elif word in _SKIPPED or word.endswith("Pr") or (optional and word not in _OPEN):
             group.target = "skipped"
 
-    # --- Paragraphs and rows ---
+    # --- Paragraphs ---
 
     def _end_paragraph(self) -> None:
         self._flush()
-        group, flow = self._group, self._group.flow
-        if group.target != "body":
-            return
-        if group.in_table:
-            self._paragraph(flow.cell)
-        else:
-            self._end_row()
-            self._paragraph(flow.pieces)
-            _put_asides(flow)
+        if self._group.target == "body":
+            self._group.flow.end_paragraph(self._look())
 
-    def _end_cell(self) -> None:
-        flow = self._group.flow
-        self._paragraph(flow.cell)
-        flow.row.append(flow.cell)
-        flow.cell = []
-
-    def _end_row(self) -> None:
-        """A row a block; one cell alone is a frame around ordinary blocks."""
-        flow = self._group.flow
-        if self._group.in_table and (flow.cell or flow.running):
-            self._end_cell()  # it lacks its end
-        if not flow.row:
-            return
-        cells = [cell for cell in flow.row if cell]
-        if len(flow.row) == 1:
-            flow.pieces += [piece for cell in cells for piece in cell]
-        elif cells:
-            texts = (" ".join(piece.text for piece in cell) for cell in cells)
-            flow.pieces.append(Piece(" | ".join(" ".join(text.split()) for text in texts), "row"))
-        flow.row = []
-        _put_asides(flow)
-
-    def _paragraph(self, into: list[Piece]) -> None:
-        """Make the text that has run up so far a block."""
-        group, flow = self._group, self._group.flow
-        text, number = _joined(flow.running).strip(), (flow.number or "").strip()
-        listed = group.listed or flow.number is not None
-        flow.running, flow.number = [], None
-        if not text:
-            return
-        if _NUMBER.match(number):
-            text = f"{number} {text}"
+    def _look(self) -> Look:
+        group = self._group
         style = self._styles.get(-1 if group.style is None else group.style) or _Style()
-        if level := group.level or style.depth():
-            into.append(Piece(text, "heading", level))
-        else:
-            into.append(Piece(text, "item" if listed else "paragraph"))
+        return Look(group.level or style.depth(), group.listed, group.in_table)
 
     def _finished(self) -> list[Piece]:
         """All blocks of the flow that ends here."""
         self._flush()
-        flow = self._group.flow
-        self._end_row()
-        self._paragraph(flow.pieces)
-        _put_asides(flow)
-        return flow.pieces
-
-
-def _put_asides(flow: _Flow) -> None:
-    flow.pieces += flow.asides
-    flow.asides = []
-
-
-def _joined(running: list[str]) -> str:
-    r"""The text; two \\u may make one character beyond the first 65,536."""
-    return "".join(running).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _code_page(number: int | None) -> str | None:
-    """The codec of a Windows code page, where there is one."""
-    known = {65001: "utf-8", 936: "gb18030", 10000: "mac_roman", 1361: "johab"}
-    name = known.get(number or 0, f"cp{number}")
-    try:
-        return codecs.lookup(name).name
-    except LookupError:
-        return None
-
-
-def _is_utf8(data: bytes) -> bool:
-    """Some programs write UTF-8 where the specification asks for seven bits."""
-    try:
-        return not data.isascii() and bool(data.decode("utf-8"))
-    except UnicodeDecodeError:
-        return False
+        return self._group.flow.finish(self._look())
 
 
 FORMAT = Format("rtf", (".rtf",), recognise, read)

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from conftest import SAMPLES
+from content import PROSE
+from content import check as check_content
 from hypothesis import strategies as st
 from test_paragraphs import by_letters, by_words, documents, documents_of
 from test_paragraphs import check as check_spans
-from test_readers import PROSE
-from test_readers import check as check_content
 
 from index.errors import KhazriError, Unreadable
 from index.paragraphs import split

@@ -7,9 +7,9 @@ from contextlib import suppress
 from io import BytesIO
 
 import pytest
+from content import blocks, check, refusal
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_readers import blocks, check, refusal
 
 from index.errors import Unreadable
 from index.readers import epub, read

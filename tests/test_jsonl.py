@@ -7,9 +7,9 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from content import blocks, check, refusal
 from hypothesis import given
 from hypothesis import strategies as st
-from test_readers import blocks, check, refusal
 
 from index.errors import Unreadable
 from index.readers import kind, read

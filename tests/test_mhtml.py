@@ -8,9 +8,9 @@ from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
 
 import pytest
+from content import ARTICLE, RUSSIAN, check, refusal
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_readers import ARTICLE, RUSSIAN, check, refusal
 
 from index.errors import Unreadable
 from index.readers import read

@@ -6,9 +6,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from content import blocks, check
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_readers import blocks, check
 
 from index.errors import Unreadable
 from index.readers import read

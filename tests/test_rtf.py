@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
+from content import blocks, check, refusal
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from test_readers import blocks, check, refusal
 
 from index.errors import Unreadable
 from index.readers import read

@@ -26,14 +26,13 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
-from large import PARAGRAPHS, drafted
+from large import PARAGRAPHS, building, drafted
 from stand_in import StandIn
 from texts import paragraphs
 
 from index.changes import Changes
 from index.documents import Given, embedding_texts
 from index.indexer import Indexer
-from index.sources import register
 from index.store import Store
 
 WORK = Path("build/bench/additions")
@@ -53,14 +52,13 @@ def documents() -> Iterator[list[str]]:
 def built(passages: int, encoder: StandIn) -> Path:
     """A home with so many passages, made once."""
     home = WORK / str(passages)
-    if home.is_dir():
-        return home
-    part = WORK / f"{passages}.part"
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    store = Store(part)
-    with store.catalog.write() as db:
-        register(db, "api", "api", "api")
+    if not home.is_dir():
+        with building(home) as store:
+            _fill(store, passages, encoder)
+    return home
+
+
+def _fill(store: Store, passages: int, encoder: StandIn) -> None:
     every = enumerate(islice(documents(), passages // PARAGRAPHS))
     while some := list(islice(every, BATCH // PARAGRAPHS)):
         drafts = [drafted(f"document {number}", parts) for number, parts in some]
@@ -70,8 +68,6 @@ def built(passages: int, encoder: StandIn) -> Path:
         while store.merge():
             pass
         print(f"building {passages}: {(some[-1][0] + 1) * PARAGRAPHS}", file=sys.stderr)
-    store.close()
-    return part.rename(home)
 
 
 def copied(home: Path) -> Path:

@@ -14,6 +14,7 @@ import json
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
@@ -87,18 +88,33 @@ def drafted(name: str, parts: list[str]) -> Draft:
     return Draft(1, name, name, "text", text, blocks, tuple(spans), keys, hash, language="en")
 
 
+@contextmanager
+def building(home: Path) -> Iterator[Store]:
+    """A store to fill, with a source for documents; it becomes the home when that is done."""
+    part = home.with_name(f"{home.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    store = Store(part)
+    with store.catalog.write() as db:
+        register(db, "api", "api", "api")
+    yield store
+    while store.merge():
+        pass
+    store.close()
+    part.rename(home)
+
+
 def built(count: int) -> Path:
     """The home of so many passages; made at the first call."""
     home = WORK / str(count)
-    if home.is_dir():
-        return home
-    part = WORK / f"{count}.part"
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    store, model = Store(part), Encoder().identity
-    with store.catalog.write() as db:
-        register(db, "api", "api", "api")
-    every, number = passages(count), 0
+    if not home.is_dir():
+        with building(home) as store:
+            _fill(store, count)
+    return home
+
+
+def _fill(store: Store, count: int) -> None:
+    every, number, model = passages(count), 0, Encoder().identity
     while some := list(islice(every, COMMIT)):
         drafts = []
         for start in range(0, len(some), PARAGRAPHS):
@@ -110,10 +126,6 @@ def built(count: int) -> Path:
         store.embeddings.put(model, list(vectors), np.stack(list(vectors.values())))
         store.apply(Changes(drafts), model)
         print(f"{count:,}: {number * PARAGRAPHS:,}", file=sys.stderr, flush=True)
-    while store.merge():
-        pass
-    store.close()
-    return part.rename(home)
 
 
 if __name__ == "__main__":

@@ -58,15 +58,15 @@ class Bert:
 
     def __init__(self, model: Any) -> None:
         tables = model.embeddings
-        self._embeddings = Embeddings(
+        embeddings = Embeddings(
             tables.word_embeddings.weight.detach(),
             tables.position_embeddings.weight.detach(),
             tables.token_type_embeddings.weight.detach(),
             _norm(tables.LayerNorm),
         )
-        self._layers = [_layer(layer) for layer in model.encoder.layer]
-        self._heads = int(model.config.num_attention_heads)
-        self._epsilon = float(model.config.layer_norm_eps)
+        layers = [_layer(layer) for layer in model.encoder.layer]
+        config = model.config
+        self._known = embeddings, layers, config.num_attention_heads, config.layer_norm_eps
 
     def __call__(self, ids: Tensor, mask: Tensor, kinds: Tensor | None = None) -> Tensor:
         """What the last layer gives for each token: shape ``(texts, tokens, width)``.
@@ -75,9 +75,7 @@ class Bert:
         second text of a pair) have shape ``(texts, tokens)``. Padding gives zeros.
         """
         torch.set_num_threads(1)  # of this thread, which works alone: see index/compute.py
-        found: Tensor = forward(
-            ids, mask, kinds, self._embeddings, self._layers, self._heads, self._epsilon
-        )
+        found: Tensor = forward(ids, mask, kinds, *self._known)
         return found
 
     def means(self, texts: Sequence[Sequence[int]]) -> npt.NDArray[np.float32]:
@@ -88,14 +86,7 @@ class Bert:
             row[: len(text)] = text
         mask = np.arange(ids.shape[1]) < np.array(lengths)[:, None]
         torch.set_num_threads(1)
-        found: Tensor = means(
-            torch.from_numpy(ids),
-            torch.from_numpy(mask),
-            self._embeddings,
-            self._layers,
-            self._heads,
-            self._epsilon,
-        )
+        found: Tensor = means(torch.from_numpy(ids), torch.from_numpy(mask), *self._known)
         return found.numpy()
 
 

@@ -344,6 +344,17 @@ def test_an_empty_question_is_an_error_that_says_so(many: Engine, mode: Mode, qu
         list(many.export(query))
 
 
+def test_a_question_that_could_not_be_encoded_is_encoded_the_next_time(
+    many: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Engine(many.store, CheapEncoder())
+    with monkeypatch.context() as patch:
+        patch.setattr(engine.encoder, "encode", lambda texts: [][0])
+        with pytest.raises(IndexError):
+            engine.search("herring")
+    assert engine.search("herring").results
+
+
 @pytest.mark.parametrize("word", ["herring", "a", '"quota', "-fleet", "word"])
 @pytest.mark.parametrize("mode", MODES)
 def test_a_question_of_ten_thousand_words(many: Engine, mode: Mode, word: str) -> None:

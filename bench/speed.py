@@ -4,9 +4,9 @@
 
 Indexing: plain text files to searchable, in passages of 62 and of 103 words, against the product's
 encoder alone over all of these passages, and against stock ``SentenceTransformer.encode`` in
-float32 over a random sample of them (its rate does not depend on how many). A question: hybrid
-search against encoding it alone. Ratios are of one run; the text is that of ``scale/`` in the
-development data, or made of the samples.
+float32 over a random sample of them (its rate does not depend on how many), with the most memory
+held in either half. A question: hybrid search against encoding it alone. Ratios are of one run;
+the text is that of ``scale/`` in the development data, or made of the samples.
 """
 
 from __future__ import annotations
@@ -62,6 +62,12 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
+def resident() -> float:
+    """Megabytes that this process holds beside mapped files."""
+    told = Path("/proc/self/status").read_text()
+    return int(told.split("RssAnon:")[1].split()[0]) / 1024
+
+
 def indexing(length: int, count: int, sampled: int) -> tuple[Home, list[str], dict[str, float]]:
     """Index passages of ``length`` words; also the home, and the texts as they were encoded."""
     folder = WORK / str(length)
@@ -69,7 +75,11 @@ def indexing(length: int, count: int, sampled: int) -> tuple[Home, list[str], di
     shutil.rmtree(folder / "home", ignore_errors=True)
     home = Home(folder / "home")
     home.encoder.load()
-    seconds = timed(lambda: home.indexer.index([folder / "files"], lambda progress: None))
+    held: list[float] = []
+    seconds = timed(
+        lambda: home.indexer.index([folder / "files"], lambda progress: held.append(resident()))
+    )
+    half = len(held) // 2
     with home.store.snapshot() as snapshot:
         stored = [
             embedding_text(p.document.title, p.heading, p.text)
@@ -91,6 +101,8 @@ def indexing(length: int, count: int, sampled: int) -> tuple[Home, list[str], di
             f"{length} words: stock encode": plain,
             f"{length} words: indexing / encoder": rate / alone,
             f"{length} words: indexing / stock": rate / plain,
+            f"{length} words: memory, first half": max(held[:half]),
+            f"{length} words: memory, second half": max(held[half:]),
         },
     )
 

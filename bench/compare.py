@@ -16,6 +16,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import texts
@@ -46,7 +47,7 @@ def prepare(passages: int, questions: int) -> dict[str, dict[str, int]]:
     WORK.mkdir(parents=True)
     stored = list(abstracts(Encoder()))
     others = dict.fromkeys(text for text in texts.paragraphs() if len(text.split()) >= 25)
-    for number, text in enumerate(list(others)[: passages - len(stored)]):
+    for number, text in enumerate(islice(others, max(passages - len(stored), 0))):
         stored.append({"_id": f"other-{number}#0", "title": "", "text": text})
     wanted = judgements(SCIFACT / "qrels" / "test.tsv")
     asked = [row for row in lines(SCIFACT / "queries.jsonl") if row["_id"] in wanted][:questions]

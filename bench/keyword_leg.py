@@ -1,6 +1,6 @@
 """The keyword leg against Whoosh's own searcher, tantivy, and bm25s with numpy.
 
-    python bench/keyword.py [--passages 100000] [--questions 200] [--json FILE]
+    python bench/keyword_leg.py [--passages 100000] [--questions 200] [--json FILE]
 
 The same analysed fields everywhere (text with title and heading, heading, title) and the same
 parameters; the best 100 with their ids, every engine asked in turn in one process and one thread.

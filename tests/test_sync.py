@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from syncing import Write, aged, by_name, counts, generation, ids, texts
 
-from index import plan, sources
+from index import comparison, sources
 from index.indexer import Indexer
 from index.store import Store
 
@@ -203,7 +203,7 @@ def test_a_file_written_again_within_the_tick_of_a_clock_is_noticed(
 def test_what_looks_as_before_is_not_opened(
     indexed: Path, indexer: Indexer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plan, "file_hash", lambda file: pytest.fail(f"{file.uri} was opened"))
+    monkeypatch.setattr(comparison, "file_hash", lambda file: pytest.fail(f"{file.uri} was opened"))
     before = generation(indexer.store)
     assert counts(indexer.sync(quiet)) == {"unchanged": 3}
     assert generation(indexer.store) == before

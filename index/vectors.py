@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numkong
@@ -16,10 +17,12 @@ import numpy.typing as npt
 
 from index import codes
 from index.codes import Codes
+from index.compute import beside
 
 EXACT = 32_768  # rows up to which each is compared: a millisecond
 DEPTH, LEAST = 4, 1_000  # times as many rows as are wanted, or so many, are proposed by codes
 SOME = 256  # rows that each segment is asked for at least
+ALONE = 1 << 17  # rows whose codes one thread looks through: a millisecond
 SPARSE = 3  # rows picked out one by one cost this many times what they cost in a row
 
 Half = npt.NDArray[np.float16]
@@ -59,6 +62,7 @@ class Vectors:
 
 
 Part = tuple[Vectors, Mask | None]
+Proposed = tuple[Ints, npt.NDArray[np.float32]]  # rows of a segment, and estimates of their cosines
 
 
 def cosines(vector: npt.NDArray[Any], rows: Half) -> Scores:
@@ -116,11 +120,10 @@ def _proposed(
     """
     coded = {n: short for n, (vectors, _) in enumerate(parts) if (short := vectors.codes)}
     wanted = {n: min(most, 2 * most * counts[n] // sum(counts) + SOME) for n in coded}
-    found: dict[int, tuple[Ints, npt.NDArray[np.float32]]] = {}
+    found: dict[int, Proposed] = {}
     floor = -np.inf
     while wanted:
-        for n, limit in wanted.items():
-            found[n] = coded[n].nearest(vector, limit, parts[n][1])
+        found |= _searched(parts, coded, vector, wanted)
         floor = _least(np.concatenate([estimates for _, estimates in found.values()]), most)
         wanted = {
             n: most
@@ -131,6 +134,24 @@ def _proposed(
         np.sort(found[n][0][found[n][1] >= floor]) if n in found else _standing(mask)
         for n, (_, mask) in enumerate(parts)
     ]
+
+
+def _searched(
+    parts: Sequence[Part],
+    coded: Mapping[int, Codes],
+    vector: npt.NDArray[Any],
+    wanted: Mapping[int, int],
+) -> dict[int, Proposed]:
+    """What the codes of some segments propose, so many of each; of many rows by two threads."""
+
+    def search(numbers: Sequence[int]) -> dict[int, Proposed]:
+        return {n: coded[n].nearest(vector, wanted[n], parts[n][1]) for n in numbers}
+
+    largest = sorted(wanted, key=lambda n: -len(parts[n][0]))
+    if sum(len(parts[n][0]) for n in wanted) < ALONE:
+        return search(largest)
+    one, other = beside(partial(search, largest[1::2]), partial(search, largest[::2]))
+    return one | other
 
 
 def _least(scores: npt.NDArray[Any], k: int) -> float:

@@ -99,6 +99,12 @@ def test_a_list_of_years_is_no_number() -> None:
 
 
 @given(st.text())
+def test_words_are_the_same_beside_another_script(text: str) -> None:
+    beside = [word for word in words(f"{text}\n漢") if word.end <= len(text)]
+    assert list(words(text)) == beside
+
+
+@given(st.text())
 @example("\ud800 lone")
 @example("İstanbul ßß ﬁle ²")
 @example("\u0e00\u0e00\u0e00")  # of a script without spaces: the words overlap

@@ -1,9 +1,9 @@
-"""BERT's forward pass for processors with bfloat16, on the tokens that are there and little else.
+"""BERT's forward pass for processors with bfloat16, with little beside the matrix products.
 
-Devlin et al., "BERT" (2019). The library's own pass spends half of its time beside the matrix
-products for one question, and a fifth of them on padding for passages of unlike lengths. Here the
-matrices are packed once as oneDNN wants them, the activation is part of the product, and sums and
-norms stay in single precision. Its vectors have a cosine of 0.9999 with those of the library.
+Devlin et al., "BERT" (2019). The library's own pass spends half of its time beside the products
+for one question. Here the matrices are packed once as oneDNN wants them, the activation is part of
+the product, texts get the lengths that attention is quick with, and sums and norms stay in single
+precision. Its vectors have a cosine of 0.9999 with those of the library.
 """
 
 import warnings
@@ -71,8 +71,8 @@ class Bert:
     def __call__(self, ids: Tensor, mask: Tensor, kinds: Tensor | None = None) -> Tensor:
         """What the last layer gives for each token: shape ``(texts, tokens, width)``.
 
-        ``ids``, ``mask`` (which tokens are there, and not padding) and ``kinds`` (0, or 1 for the
-        second text of a pair) have shape ``(texts, tokens)``. Padding gives zeros.
+        ``ids``, ``mask`` (which tokens are there, and not the padding after them) and ``kinds``
+        (0, or 1 for the second text of a pair) have shape ``(texts, tokens)``. Padding gives zeros.
         """
         torch.set_num_threads(1)  # of this thread, which works alone: see index/compute.py
         found: Tensor = forward(ids, mask, kinds, *self._known)

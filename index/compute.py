@@ -49,7 +49,11 @@ def share(pieces: Sequence[Callable[[], T]]) -> list[T]:
 def beside(aside: Callable[[], T], here: Callable[[], T]) -> tuple[T, T]:
     """Do both: ``aside`` in a thread that is free, or else after the other."""
     begun = begin(aside)
-    done = here()
+    try:
+        done = here()
+    except BaseException:
+        begun.cancel()
+        raise
     return (aside() if begun.cancel() else begun.result()), done
 
 

@@ -173,7 +173,7 @@ class Encoder:
 def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
     """Texts by their numbers, those of about the same length together.
 
-    With what makes them equally long they have at most ``TOKENS``, and twice their own.
+    Made equally long they have at most ``TOKENS``, and at most twice as many as ``lengths`` say.
     """
     batch: list[int] = []
     own = 0

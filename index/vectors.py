@@ -142,15 +142,18 @@ def _searched(
     vector: npt.NDArray[Any],
     wanted: Mapping[int, int],
 ) -> dict[int, Proposed]:
-    """What the codes of some segments propose, so many of each; of many rows by two threads."""
+    """What the codes of some segments propose, so many of each; of many rows in two threads."""
 
     def search(numbers: Sequence[int]) -> dict[int, Proposed]:
         return {n: coded[n].nearest(vector, wanted[n], parts[n][1]) for n in numbers}
 
-    largest = sorted(wanted, key=lambda n: -len(parts[n][0]))
-    if sum(len(parts[n][0]) for n in wanted) < ALONE:
-        return search(largest)
-    one, other = beside(partial(search, largest[1::2]), partial(search, largest[::2]))
+    sizes = {n: len(parts[n][0]) for n in wanted}
+    if len(sizes) == 1 or sum(sizes.values()) < ALONE:
+        return search(list(sizes))
+    sides: tuple[list[int], list[int]] = [], []
+    for n in sorted(sizes, key=lambda n: -sizes[n]):  # each to the side that has less so far
+        min(sides, key=lambda side: sum(sizes[n] for n in side)).append(n)
+    one, other = beside(*(partial(search, side) for side in sides))
     return one | other
 
 

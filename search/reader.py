@@ -80,9 +80,11 @@ class Reader:
 
     def read(self, question: str, passages: Sequence[Passage]) -> tuple[Reading, ...]:
         """What each passage answers, in the order given."""
+        # Those of about the same length together; the longest first, which leaves the threads that
+        # share a batch ready at about the same time.
         order = sorted(range(len(passages)), key=lambda i: -len(passages[i].text))
         found: dict[int, Reading] = {}
-        for start in range(0, len(order), BATCH):  # of about the same length: less to pad
+        for start in range(0, len(order), BATCH):
             batch = order[start : start + BATCH]
             found |= zip(batch, self._read(question, [passages[i] for i in batch]), strict=True)
         return tuple(found[i] for i in range(len(passages)))
@@ -115,7 +117,6 @@ def encoded(
     questions: Sequence[str],
     texts: Sequence[str],
     leads: Sequence[int],
-    **options: Any,
 ) -> tuple[Any, npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
     """Questions, each with a text, as a model takes them.
 
@@ -133,7 +134,6 @@ def encoded(
         padding=True,
         pad_to_multiple_of=STEP,
         return_offsets_mapping=True,
-        **options,
     )
     offsets = np.array(pairs.pop("offset_mapping"), np.int64)
     second = np.array([[i == 1 for i in pairs.sequence_ids(row)] for row in range(len(texts))])

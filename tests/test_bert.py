@@ -53,6 +53,7 @@ def test_a_text_has_the_same_vector_alone_and_among_others(
     assert (together * alone).sum(1).min() > 0.999
 
 
+@quick
 def test_the_pass_is_compiled() -> None:
     """Else it would hold Python's lock, and nothing but the clock would tell."""
     assert isinstance(bert.means, torch.jit.ScriptFunction)

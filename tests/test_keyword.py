@@ -98,10 +98,13 @@ def test_a_list_of_years_is_no_number() -> None:
     assert terms("2023,2024") == ("2023", "2024")
 
 
-@given(st.text())
-def test_words_are_the_same_beside_another_script(text: str) -> None:
-    beside = [word for word in words(f"{text}\n漢") if word.end <= len(text)]
-    assert list(words(text)) == beside
+@given(st.text() | st.text("a1é,.'’_ ²½"), st.sampled_from([None, "de", "ar"]))
+@example("1,000.5 2023,2024 a ship’s 3rd x² № ½", None)
+def test_words_are_the_same_beside_another_script(text: str, language: str | None) -> None:
+    """Texts of Latin letters alone are read by a pattern of their own."""
+    beside = [word for word in words(f"{text}\n漢", language) if word.end <= len(text)]
+    assert list(words(text, language)) == beside
+    assert keyword._listed(text, language) == [word.term for word in beside]
 
 
 @given(st.text())

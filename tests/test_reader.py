@@ -56,11 +56,11 @@ def test_a_tokenizer_is_used_by_one_thread_at_a_time(
     """It keeps the padding of its latest texts, which another thread's would spoil."""
     used = Lock()
 
-    def alone(*arguments: Any, **options: Any) -> Any:
+    def alone(*arguments: Any) -> Any:
         assert used.acquire(blocking=False)
         try:
             time.sleep(0.002)
-            return encoded(*arguments, **options)
+            return encoded(*arguments)
         finally:
             used.release()
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from threading import Event
+from threading import Event, Thread, current_thread
 
 import numpy as np
 import pytest
 from conftest import CheapEncoder
 
 from index.bert import THREADS
-from index.compute import compute, share
+from index.compute import begin, beside, compute, share
 from index.embeddings import Half
 from search.together import Together
 
@@ -65,3 +65,37 @@ def test_work_that_hands_in_work_does_not_wait_for_itself() -> None:
     assert compute(lambda: compute(lambda: 3)) == 3
     assert share([lambda: share([lambda: 3])]) == [[3]]
     assert share([lambda: compute(lambda: share([lambda: 3]))] * 20) == [[3]] * 20
+    assert beside(lambda: beside(lambda: 1, lambda: 2), lambda: (3, 4)) == ((1, 2), (3, 4))
+
+
+def test_two_things_are_done_in_two_threads_and_in_one_where_no_other_is_free() -> None:
+    began, go = Event(), Event()
+    here = current_thread()
+
+    def begins() -> Thread:
+        began.set()
+        return current_thread()
+
+    def after() -> Thread:
+        assert began.wait(10)
+        return current_thread()
+
+    aside, mine = beside(begins, after)
+    assert aside is not mine is here
+    busy = [begin(lambda: go.wait(10)) for _ in range(THREADS)]
+    try:
+        assert beside(current_thread, current_thread) == (here, here)
+    finally:
+        go.set()
+    assert all(one.result(10) for one in busy)
+
+
+def fails() -> int:
+    raise ValueError("no room")
+
+
+def test_a_failure_of_either_is_told() -> None:
+    with pytest.raises(ValueError, match="no room"):
+        beside(fails, lambda: 1)
+    with pytest.raises(ValueError, match="no room"):
+        beside(lambda: 1, fails)

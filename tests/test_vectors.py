@@ -117,8 +117,9 @@ def large(clustered: np.ndarray) -> list[tuple[Vectors, None]]:
 
 @pytest.fixture
 def proposed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Codes are used from a hundred rows on."""
+    """Codes are used from a hundred rows on, by two threads."""
     monkeypatch.setattr(vectors, "EXACT", 100)
+    monkeypatch.setattr(vectors, "ALONE", 0)
 
 
 def asked(clustered: np.ndarray) -> np.ndarray:

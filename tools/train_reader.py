@@ -119,7 +119,6 @@ def loss(model: BertForQuestionAnswering, tokenizer: Any, targets: Sequence[Targ
         [t.question for t in targets],
         [t.text for t in targets],
         [t.lead for t in targets],
-        pad_to_multiple_of=16,  # few shapes: each new one costs
     )
     wanted = torch.tensor([tokens(*row) for row in zip(targets, offsets, own, strict=True)])
     out = model(**pairs)

@@ -73,8 +73,8 @@ def groups(found: dict[str, list[Example]], chance: random.Random) -> Iterator[l
             answer = chance.choice(example.answers)
             group.append(target(number, example.question, example.passage, answer, chance))
         if example.misleading and (not group or chance.random() < MISLED[name]):
-            nearest = 3 if example.passage is None else len(example.misleading)
-            other = example.misleading[:nearest][int(nearest * chance.random() ** 2)]
+            nearest = example.misleading[: 3 if example.passage is None else None]
+            other = nearest[int(len(nearest) * chance.random() ** 2)]
             group.append(target(number, example.question, other, None, chance))
         yield group
 

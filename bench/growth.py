@@ -109,7 +109,7 @@ def main() -> None:
     options = parser.parse_args()
     asked = questions(ASKED)
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as service:
-        rate(service, asked, 1)
+        rate(asked, 1, service)
         empty = service.memory()
     points = {}
     for size in options.sizes:

@@ -1,4 +1,4 @@
-"""A service over a large home, through HTTP: one client, many at once, opening, memory.
+"""A service over a large home, through HTTP: one client, many at once, opening, memory; and two.
 
     python bench/serving.py [--sizes 200000 1000000] [--questions 200] [--json FILE]
 
@@ -24,6 +24,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from statistics import median, quantiles
 from urllib.parse import urlencode
@@ -132,16 +133,16 @@ def alone(service: Service, asked: list[str]) -> dict[str, float]:
     }
 
 
-def rate(service: Service, asked: list[str], clients: int) -> tuple[float, Counter[int]]:
+def rate(asked: list[str], clients: int, *services: Service) -> tuple[float, Counter[int]]:
     """Questions a second by some clients at once, and the statuses of the replies."""
 
-    def ask(part: list[str]) -> list[int]:
+    def ask(part: list[str], service: Service) -> list[int]:
         connection = service.connection()
         return [service.ask(connection, text)[0] for text in part]
 
     started = time.perf_counter()
     with ThreadPoolExecutor(clients) as pool:
-        parts = pool.map(ask, [asked[i::clients] for i in range(clients)])
+        parts = pool.map(ask, [asked[i::clients] for i in range(clients)], cycle(services))
         statuses = Counter(status for part in parts for status in part)
     return len(asked) / (time.perf_counter() - started), statuses
 
@@ -151,15 +152,19 @@ def measured(home: Path, asked: list[str], empty: dict[str, float]) -> dict[str,
     half = len(asked) // 2
     with serving(home) as service:
         figures = {"ready after, s": service.opened} | alone(service, asked[:half])
-        one, _ = rate(service, [f"{text} once" for text in asked[:half]], 1)
-        many, statuses = rate(service, asked[half:], CLIENTS)
+        one, _ = rate([f"{text} once" for text in asked[:half]], 1, service)
+        many, statuses = rate(asked[half:], CLIENTS, service)
         if set(statuses) != {200}:
             raise SystemExit(f"{CLIENTS} clients were told {dict(statuses)}")
         figures |= {"a second": one, f"a second, {CLIENTS} clients": many, "gain": many / one}
         memory = service.memory()
+        with serving(home) as second:
+            rate(asked[:half], CLIENTS, second)
+            both, _ = rate([f"{text} twice" for text in asked[half:]], CLIENTS, service, second)
+        figures[f"a second, {CLIENTS} clients of two services"] = both
     figures |= {f"{name} above empty, MB": memory[name] - empty[name] for name in memory}
     with serving(home, "max_requests=4") as service:
-        _, statuses = rate(service, [f"{text} bound" for text in asked[:half]], CLIENTS)
+        _, statuses = rate([f"{text} bound" for text in asked[:half]], CLIENTS, service)
         if set(statuses) - {200, 503}:
             raise SystemExit(f"past the bound: {dict(statuses)}")
         figures["sent away past a bound of 4"] = statuses[503] / sum(statuses.values())
@@ -174,7 +179,7 @@ def main() -> None:
     options = parser.parse_args()
     asked = questions(4 * options.questions)
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as service:
-        rate(service, asked[: options.questions], CLIENTS)
+        rate(asked[: options.questions], CLIENTS, service)
         empty = service.memory()
         print(f"empty: ready after {service.opened:.1f} s, {empty}", flush=True)
     told = {}
@@ -182,7 +187,7 @@ def main() -> None:
         told[size] = measured(large.built(size), asked, empty)
         print(f"{size:,} passages")
         for name, value in told[size].items():
-            print(f"  {name:32} {value:10.2f}", flush=True)
+            print(f"  {name:40} {value:10.2f}", flush=True)
     if options.json:
         options.json.write_text(json.dumps(told, indent=1))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -58,6 +59,18 @@ def stays_out(client: FlaskClient) -> None:
 
 
 # In
+
+
+def test_another_service_over_the_same_home_knows_the_session(
+    home: Home, client: FlaskClient
+) -> None:
+    session = client.get_cookie("khazri")
+    assert session is not None
+    with closing(Home(home.path, given=home.given)) as again:
+        other = client_of(again)
+        stays_out(other)
+        other.set_cookie("khazri", session.value)
+        assert other.get("/documents").status_code == 200
 
 
 def test_a_key_begins_a_session_that_goes_on_to_where_one_wanted(

@@ -1,12 +1,12 @@
 """The indexer: brings what a plan names into the store, in bounded batches.
 
-Data flows one way: files are found, read and split in one thread ahead of the encoder; what was
-never embedded is encoded; each batch is one commit, in a thread behind the encoder.
+Data flows one way: documents are made of files in one thread ahead of the encoder; what was never
+embedded is encoded; each batch is one commit, in a thread behind the encoder.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -16,26 +16,25 @@ from index.batches import Made, ahead, batches, behind
 from index.changes import Changes, Draft, Failed
 from index.comparison import compare
 from index.disk import of_disk
-from index.documents import Given, draft, embedding_texts, given_draft
+from index.documents import Given, embedding_texts
 from index.embeddings import Encoder
-from index.errors import KhazriError, Unreadable
+from index.errors import KhazriError
 from index.locks import locked
+from index.making import of_file, of_given, of_source
 from index.originals import Removal, given_again, kept_file
-from index.plan import Away, Options, Part, Plan, Settled, stamp
+from index.plan import Options, Part, Plan, Settled
 from index.progress import Cancelled as Cancelled
 from index.progress import Progress as Progress
 from index.progress import Watcher as Watcher
-from index.readers.process import parts
 from index.rows import digest
 from index.sources import File, amending, covering, listed, place, register, retag
 from index.store import NotEmbedded, Store
 from index.stored import Source
-from index.values import file_of, within
+from index.values import file_of
 
 BATCH = 4096  # passages, about, that one commit adds: fewer segments are merged less often
 PIECE = 1024  # passages, about, that are encoded while more are read
 ENCODED = 256  # that are encoded at a time, and kept
-LARGEST = 256 << 20  # bytes of a file; a larger one is refused
 QUICK = 256  # passages, at most, that are merged while somebody waits
 NOTHING = Changes()
 
@@ -161,7 +160,7 @@ class Indexer:
             self._cross(plan, progress)
             first = NOTHING
         work = [(part, one) for part in plan.parts for one in (*part.new, *part.changed)]
-        made = ahead(lambda item: self._make(*item), work)
+        made = ahead(lambda item: of_source(*item, self.encoder), work)
         pieces = batches(made, min(PIECE, BATCH), progress, watch)
         embedded = self._embedded(pieces, first, plan, progress, watch)
         with closing(behind(lambda item: self._apply(*item), embedded)) as committed:
@@ -241,55 +240,6 @@ class Indexer:
         with self.store.catalog.read() as db:
             return int(db.execute("SELECT generation FROM state").fetchone()[0])
 
-    def _make(self, part: Part, one: File | Given) -> Made | None:
-        """Read and split one file or given document (None: it is gone)."""
-        source = part.source
-        if isinstance(one, Given):
-            return self._given(source.id, one, source.tags)
-        size, mtime_ns = stamp(one)
-        try:
-            data = _all_of(one)
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            reason = f"can't be read: {error.strerror}"
-        except Unreadable as error:
-            reason = str(error)
-        else:
-            made = self._read(source.id, one.uri, one.path.name, data, part.away)
-            drafts = [replace(d, mtime_ns=mtime_ns, tags=source.tags) for d in made.drafts]
-            failures = [replace(one, mtime_ns=mtime_ns) for one in made.failures]
-            return replace(made, drafts=tuple(drafts), failures=tuple(failures))
-        return Made(source.id, one.uri, (), (Failed(source.id, one.uri, reason, size, mtime_ns),))
-
-    def _read(
-        self, source_id: int, uri: str, name: str, data: bytes, away: Mapping[str, Away]
-    ) -> Made:
-        """The documents of a file and of what is within it, without those that stay ``away``."""
-        hash = digest(data)
-        drafts, failures, passed = [], [], 0
-        for part in parts(data, name):
-            inner = within(uri, part.path)
-            if part.content is None:
-                failures.append(Failed(source_id, inner, part.reason, len(data)))
-            elif part.path and inner in away and away[inner].content_hash == hash:
-                passed += 1
-            else:
-                made = draft(source_id, inner, part.content, hash, self.encoder)
-                drafts.append(replace(made, size=len(data)))
-        if not drafts and not passed and all(one.uri != uri for one in failures):
-            reason = "no text: none of the files within it can be read"
-            failures.insert(0, Failed(source_id, uri, reason, len(data)))
-        return Made(source_id, uri, tuple(drafts), tuple(failures))
-
-    def _given(self, source_id: int, one: Given, tags: Sequence[str] = ()) -> Made:
-        try:
-            made = given_draft(source_id, one, self.encoder)
-        except Unreadable as error:
-            return Made(source_id, "", (), (Failed(source_id, one.uri, str(error)),))
-        made = replace(made, tags=tuple(dict.fromkeys((*made.tags, *tags))))
-        return Made(source_id, "", (made,), ())
-
     def commit(
         self,
         batch: Sequence[Made],
@@ -364,10 +314,10 @@ class Indexer:
         originals: dict[str, bytes] = {}
         for item in items:
             if isinstance(item, Given):
-                made.append(self._given(given, item))
+                made.append(of_given(given, item, self.encoder))
                 continue
             made = [one for one in made if one.file != item.name]  # of two the last counts
-            made.append(self._read(uploads, item.name, item.name, item.data, {}))
+            made.append(of_file(uploads, item.name, item.name, item.data, self.encoder))
             if made[-1].drafts:
                 originals[digest(item.data)] = item.data
         for hash, data in originals.items():
@@ -461,27 +411,18 @@ class Indexer:
         source = removed.source
         file = kept_file(self.store, removed)
         if source.kind == "jsonl" and (given := given_again(removed)):
-            return self._given(source.id, given, source.tags)
+            return of_given(source.id, given, self.encoder, source.tags)
         made = None
         if file is not None and file.path.is_file():
             if source.kind == "uploads":
-                return self._read(source.id, file.name, file.name, file.path.read_bytes(), {})
+                data = file.path.read_bytes()
+                return of_file(source.id, file.name, file.name, data, self.encoder)
             found, uri = file.path.stat(), file_of(removed.uri)
             one = File(file.path, file.folder, uri, found.st_size, found.st_mtime_ns)
-            made = self._make(Part(source), one)
+            made = of_source(Part(source), one, self.encoder)
         if made is None:
             raise KhazriError(f"{removed.uri} can't be brought back: its file is gone.")
         return made
-
-
-def _all_of(file: File) -> bytes:
-    """The bytes of a file, which may have grown since. Raises ``OSError`` and ``Unreadable``."""
-    if file.size <= LARGEST:
-        with file.open() as opened:
-            data = opened.read(LARGEST + 1)
-        if len(data) <= LARGEST:
-            return data
-    raise Unreadable(f"too large: it has over {LARGEST >> 20} MB; split it")
 
 
 def _absolute(name: str) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
@@ -102,3 +103,11 @@ def started(command: Sequence[str]) -> Iterator[Service]:
             status = process.wait(timeout=20)
             reader.join()
     assert status == 0, said
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    """Wait for something for a minute, and no longer."""
+    until = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < until, "not within a minute"
+        time.sleep(0.05)

@@ -256,6 +256,7 @@ class Cheap(CheapEncoder):
 def cheap_homes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every home has a model that costs nothing."""
     monkeypatch.setattr("index.home.Encoder", Cheap)
+    monkeypatch.setattr("index.backup.Encoder", Cheap)
 
 
 @pytest.fixture
@@ -264,6 +265,18 @@ def home(tmp_path: Path, write: Callable[[str, str], Path], cheap_homes: None) -
     made = Home(tmp_path / "home")
     for name, text in TEXTS.items():
         write(name, text)
+    made.indexer.index([tmp_path / "files"], quiet)
+    made.indexer.add([Upload("letter.txt", b"The lighthouse keeper wrote."), Given("note", "Fog.")])
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def harbour(cheap_homes: None, tmp_path: Path, write: Callable[[str, str], Path]) -> Iterator[Home]:
+    """A home of four files, an upload and a JSON document."""
+    made = Home(tmp_path / "home")
+    for n in range(4):
+        write(f"{n}.txt", f"Herring number{n} met cod.")
     made.indexer.index([tmp_path / "files"], quiet)
     made.indexer.add([Upload("letter.txt", b"The lighthouse keeper wrote."), Given("note", "Fog.")])
     yield made

@@ -5,16 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from clients import client_of, small_home
+from clients import client_of, small_home, wait_until
 from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,7 +20,7 @@ from werkzeug.test import TestResponse
 from index.embeddings import Encoder
 from index.home import Home
 from search.engine import Engine
-from web.worker import NICENESS, Worker, command
+from web.worker import Worker, command
 
 API = "/api/v1"
 COST = "What did it cost to build the Harbour Line?"
@@ -427,40 +424,6 @@ def test_a_job_is_done_in_the_background(home: Home, tmp_path: Path) -> None:
 def ended(home: Home, id: int) -> bool:
     job = home.jobs.get(id)
     return job is not None and job.status not in ("queued", "running")
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    until = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < until, "not within a minute"
-        time.sleep(0.05)
-
-
-def test_one_worker_at_a_time_and_another_after_it(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    script = (
-        "import os, sys, time; out = open(sys.argv[1], 'a');"
-        "print('in', os.getpriority(os.PRIO_PROCESS, 0), file=out, flush=True); time.sleep(0.3);"
-        "print('out', file=out, flush=True)"
-    )
-    worker = Worker([sys.executable, "-c", script, str(log)])
-    worker.wake()
-    wait_until(lambda: log.exists() and "in" in log.read_text())
-    for _ in range(5):  # while it is under way: one more will do for all
-        worker.wake()
-    wait_until(lambda: log.read_text().count("out") == 2)
-    worker.close()
-    nice = min(os.getpriority(os.PRIO_PROCESS, 0) + NICENESS, 19)
-    assert log.read_text().splitlines() == [f"in {nice}", "out"] * 2
-
-
-def test_closing_stops_the_process(tmp_path: Path) -> None:
-    worker = Worker([sys.executable, "-c", "import time; time.sleep(60)"])
-    worker.wake()
-    started = time.monotonic()
-    worker.close()
-    assert time.monotonic() - started < 5
-    worker.wake()  # says nothing, does nothing
 
 
 # The service

@@ -8,13 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from clients import small_home
 from conftest import CheapEncoder
-from hypothesis import given
-from hypothesis import strategies as st
 
 import khazri
 from index.errors import KhazriError
@@ -24,146 +21,10 @@ from search import results
 from search.comparison import FEWEST, changed, compare
 from search.engine import Engine
 from search.evaluation import evaluate, failures, figures
-from search.figures import auc, calibration_error, ndcg
-from search.judgements import Judgement, append, holds, names, read
+from search.judgements import Judgement, names
 from search.results import Answer, Citation, Found, Why
 from search.tuning import Tuning, Untuned, tune
 from web.commands import asking
-
-# The figures, by arithmetic ------------------------------------------------------------------
-
-
-@given(st.lists(st.booleans(), max_size=15), st.integers(0, 5))
-def test_ndcg_lies_between_nothing_and_perfection(hits: list[bool], more: int) -> None:
-    wanted = sum(hits) + more
-    if wanted:
-        assert 0 <= ndcg(hits, wanted) <= 1
-        best = [True] * wanted
-        assert ndcg(best, wanted) == pytest.approx(1)
-        assert ndcg(hits, wanted) == 0 or any(hits[:10])
-
-
-def test_ndcg_is_the_sum_that_the_books_give() -> None:
-    assert ndcg([False, True], 1) == pytest.approx(1 / math.log2(3))
-    ideal = 1 + 1 / math.log2(3)
-    assert ndcg([True, False, True], 2) == pytest.approx((1 + 1 / math.log2(4)) / ideal)
-    assert ndcg([False] * 10 + [True], 1) == 0
-
-
-@given(st.lists(st.tuples(st.booleans(), st.sampled_from([0.0, 0.1, 0.5, 0.9, 1.0]))))
-def test_auc_is_the_share_of_pairs_in_order(told: list[tuple[bool, float]]) -> None:
-    truth = np.array([true for true, _ in told], bool)
-    sure = np.array([value for _, value in told])
-    pairs = [(a > b) + (a == b) / 2 for a in sure[truth] for b in sure[~truth]]
-    if pairs:
-        assert auc(truth, sure) == pytest.approx(np.mean(pairs))
-    else:
-        assert math.isnan(auc(truth, sure))
-
-
-def test_the_calibration_error_weighs_the_gap_of_each_bin() -> None:
-    truth, told = np.array([1, 0, 1, 1]), np.array([0.52, 0.58, 1.0, 0.98])
-    assert calibration_error(truth, told) == pytest.approx(
-        (abs(1 / 2 - 0.55) * 2 + abs(1 - 0.99) * 2) / 4
-    )
-    assert calibration_error(np.array([1, 0]), np.array([1.0, 0.0])) == 0
-    assert math.isnan(calibration_error(np.array([]), np.array([])))
-
-
-# The file ------------------------------------------------------------------------------------
-
-texts = st.text(min_size=1, max_size=30).filter(lambda text: holds(text, "a") or text.isalnum())
-
-
-@given(
-    question=texts.map(lambda text: f"who {text}"),
-    documents=st.lists(texts, max_size=2).map(tuple),
-    passage=st.just("") | texts,
-    answers=st.lists(texts, max_size=2).map(tuple),
-)
-def test_what_is_appended_is_read_again(
-    tmp_path_factory: pytest.TempPathFactory,
-    question: str,
-    documents: tuple[str, ...],
-    passage: str,
-    answers: tuple[str, ...],
-) -> None:
-    path = tmp_path_factory.mktemp("kept") / "questions.jsonl"
-    found = bool(documents or passage or answers)
-    one = Judgement(question, documents, passage, answers, found=found, line=1)
-    append(path, one)
-    append(path, one)
-    assert read(path) == [one, replace(one, line=2)]
-
-
-def test_a_line_is_added_below_what_stands_there(tmp_path: Path) -> None:
-    path = tmp_path / "questions.jsonl"
-    path.write_text('\ufeff# mine\n\n{"question": "Who?", "document": 7, "filter": ""}')
-    before = path.read_bytes()
-    append(path, Judgement("What?", answers=("this", "that"), filter="type:pdf"))
-    assert path.read_bytes().startswith(before)
-    assert read(path) == [
-        Judgement("Who?", ("7",), line=3),
-        Judgement("What?", answers=("this", "that"), filter="type:pdf", line=4),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("line", "said"),
-    [
-        ("not json", "not a JSON object"),
-        ('["Who?"]', "not a JSON object"),
-        ("[" * 100_000, "not a JSON object"),
-        ('{"answer": "x"}', "'question' is missing"),
-        ('{"question": "", "answer": "x"}', "'question' must be a text"),
-        ('{"question": 5, "answer": "x"}', "'question' must be a text"),
-        ('{"question": "?!", "answer": "x"}', "The question is empty"),
-        ('{"question": "Who?", "anwser": "x"}', "Did you mean 'answer'?"),
-        ('{"question": "Who?"}', "does not say what should be found"),
-        ('{"question": "Who?", "found": true}', "does not say what should be found"),
-        ('{"question": "Who?", "found": "no"}', "'found' must be true or false"),
-        ('{"question": "Who?", "found": false, "answer": "x"}', "expects something"),
-        ('{"question": "Who?", "answer": []}', "'answer' must be a text"),
-        ('{"question": "Who?", "answer": ["x", " "]}', "'answer' must be a text"),
-        ('{"question": "Who?", "document": null}', "'document' must be a text"),
-        ('{"question": "Who?", "document": true}', "'document' must be a text"),
-        ('{"question": "Who?", "passage": ["x"]}', "'passage' must be a text"),
-        ('{"question": "Who?", "answer": "x", "filter": 3}', "'filter' must be a text"),
-    ],
-)
-def test_a_wrong_line_is_named(tmp_path: Path, line: str, said: str) -> None:
-    path = tmp_path / "asked.jsonl"
-    path.write_text(f'# mine\n{{"question": "Who?", "answer": "me"}}\n{line}\n')
-    with pytest.raises(KhazriError, match=r"asked\.jsonl, line 3: ") as raised:
-        read(path)
-    assert said in str(raised.value)
-
-
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [(b"# none\n\n", "holds no question"), (b'{"question": "\xff"}', "not UTF-8")],
-)
-def test_a_file_without_questions_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
-    path = tmp_path / "asked.jsonl"
-    path.write_bytes(content)
-    with pytest.raises(KhazriError, match=said):
-        read(path)
-    with pytest.raises(KhazriError, match="can't be read: No such file"):
-        read(tmp_path / "missing.jsonl")
-
-
-def test_a_document_has_four_names() -> None:
-    document = passage(7, 1).document
-    assert all(names(name, document) for name in ("/docs/7.md", "7.md", "Title 7", "7"))
-    assert not any(names(name, document) for name in ("docs", "Title", "77", ""))
-
-
-def test_words_stand_in_a_text_whatever_their_case_and_spacing() -> None:
-    assert holds("It cost  1.24\nBillion “Crowns”.", '1.24 billion "crowns"')
-    assert not holds("In 1947 it ended.", "47")
-    assert not holds("It took 470 days.", "47")
-    assert holds("The 47th", "47")
-
 
 # Asking, over an engine that says what it is told to ------------------------------------------
 
@@ -202,6 +63,12 @@ class Scripted:
         if sure < self.threshold:
             cited = []
         return Answer(question, bool(cited), "", tuple(cited), (), "", sure, (), 1, 0.0)
+
+
+def test_a_document_has_four_names() -> None:
+    document = passage(7, 1).document
+    assert all(names(name, document) for name in ("/docs/7.md", "7.md", "Title 7", "7"))
+    assert not any(names(name, document) for name in ("docs", "Title", "77", ""))
 
 
 def test_a_document_counts_at_its_best_passage() -> None:

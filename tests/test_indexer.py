@@ -235,7 +235,7 @@ def test_a_document_that_became_unreadable_is_no_longer_found(
 def test_a_file_that_is_too_large_is_listed(
     indexed: Path, indexer: Indexer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("index.indexer.LARGEST", 10)
+    monkeypatch.setattr("index.making.LARGEST", 10)
     (indexed / "a.txt").write_text("herring and cod")
     assert counts(indexer.sync(quiet))["failed"] == 1
     assert "too large" in failures(indexer.store)["a.txt"]

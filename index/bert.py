@@ -68,14 +68,26 @@ class Bert:
         config = model.config
         self._known = embeddings, layers, config.num_attention_heads, config.layer_norm_eps
 
-    def __call__(self, ids: Tensor, mask: Tensor, kinds: Tensor | None = None) -> Tensor:
-        """What the last layer gives for each token: shape ``(texts, tokens, width)``.
+    def up_to(self, layer: int, ids: Tensor, mask: Tensor, kinds: Tensor) -> tuple[Tensor, Tensor]:
+        """What the first layers give for each token, up to one of them, and which are there.
 
         ``ids``, ``mask`` (which tokens are there, and not the padding after them) and ``kinds``
-        (0, or 1 for the second text of a pair) have shape ``(texts, tokens)``. Padding gives zeros.
+        (0, or 1 for the second text of a pair) have shape ``(texts, tokens)``. What comes back has
+        shape ``(texts, longest, width)`` and ``(texts, longest)``, for ``onward`` to go on with.
         """
         torch.set_num_threads(1)  # of this thread, which works alone: see index/compute.py
-        found: Tensor = forward(ids, mask, kinds, *self._known)
+        embeddings, layers, heads, epsilon = self._known
+        values, there = begun(ids, mask, kinds, embeddings, epsilon)
+        return passed(values, there, layers[:layer], heads, epsilon), there
+
+    def onward(self, layer: int, values: Tensor, there: Tensor) -> Tensor:
+        """What the last layer gives, from what ``layer`` gave: shape ``(texts, longest, width)``.
+
+        Padding gives anything.
+        """
+        torch.set_num_threads(1)
+        _, layers, heads, epsilon = self._known
+        found: Tensor = passed(values, there, layers[layer:], heads, epsilon)
         return found
 
     def means(self, texts: Sequence[Sequence[int]]) -> npt.NDArray[np.float32]:
@@ -98,34 +110,33 @@ def _means(
     heads: int,
     epsilon: float,
 ) -> Tensor:
-    sums = _forward(ids, mask, None, embeddings, layers, heads, epsilon).sum(1)
-    return sums / mask.sum(1, keepdim=True)
+    values, there = _begun(ids, mask, None, embeddings, epsilon)
+    values = _passed(values, there, layers, heads, epsilon) * there.unsqueeze(2)
+    return values.sum(1) / there.sum(1, keepdim=True)
 
 
-def _forward(
-    ids: Tensor,
-    mask: Tensor,
-    kinds: Tensor | None,
-    embeddings: Embeddings,
-    layers: list[Layer],
-    heads: int,
-    epsilon: float,
-) -> Tensor:
-    texts, given = ids.shape
-    counts = mask.sum(1)
-    longest = rounded(int(counts.max()))
-    there = pad(mask.to(torch.bool), (0, longest - given))
-    values = embeddings.words[pad(ids, (0, longest - given))] + embeddings.places[:longest]
+def _begun(
+    ids: Tensor, mask: Tensor, kinds: Tensor | None, embeddings: Embeddings, epsilon: float
+) -> tuple[Tensor, Tensor]:
+    more = rounded(int(mask.sum(1).max())) - ids.size(1)  # or fewer
+    there = pad(mask.to(torch.bool), (0, more))
+    values = embeddings.words[pad(ids, (0, more))] + embeddings.places[: there.size(1)]
     if kinds is None:
         values = values + embeddings.kinds[0]
     else:
-        values = values + embeddings.kinds[pad(kinds, (0, longest - given))]
-    width = values.size(2)
-    values = normed(values.view(-1, width), embeddings.norm, epsilon)
+        values = values + embeddings.kinds[pad(kinds, (0, more))]
+    return normed(values, embeddings.norm, epsilon), there
+
+
+def _passed(
+    values: Tensor, there: Tensor, layers: list[Layer], heads: int, epsilon: float
+) -> Tensor:
+    texts, longest, width = values.shape
     unmasked: Tensor | None = None
-    if int(counts.sum()) < texts * longest:
+    if not bool(there.all()):
         unmasked = torch.zeros(there.shape, dtype=torch.bfloat16).masked_fill(~there, float("-inf"))
         unmasked = unmasked.view(texts, 1, 1, longest)
+    values = values.view(-1, width)
     for layer in layers:
         asked = times(values, layer.asked, "none")
         split = asked.view(texts, longest, 3, heads, width // heads).permute(2, 0, 3, 1, 4)
@@ -134,8 +145,7 @@ def _forward(
         values = normed(added(times(found, layer.attended, "none"), values), layer.first, epsilon)
         wide = times(values, layer.wide, "gelu")
         values = normed(added(times(wide, layer.narrow, "none"), values), layer.second, epsilon)
-    values = values.view(texts, longest, width) * there.unsqueeze(2)
-    return pad(values, (0, 0, 0, given - longest))
+    return values.view(texts, longest, width)
 
 
 def rounded(tokens: int) -> int:
@@ -158,7 +168,7 @@ def added(product: Tensor, values: Tensor) -> Tensor:
 
 def normed(values: Tensor, norm: Norm, epsilon: float) -> Tensor:
     """``values`` through a layer norm."""
-    return layer_norm(values, [values.size(1)], norm.weight, norm.bias, epsilon)
+    return layer_norm(values, [values.size(-1)], norm.weight, norm.bias, epsilon)
 
 
 def _compiled(function: Any) -> Any:
@@ -175,7 +185,7 @@ def _compiled(function: Any) -> Any:
             return function
 
 
-forward, means = _compiled(_forward), _compiled(_means)
+begun, passed, means = _compiled(_begun), _compiled(_passed), _compiled(_means)
 
 
 def _layer(layer: Any) -> Layer:

@@ -22,7 +22,7 @@ from index.values import Hit, Passage
 from search.answers import READ, Asked, compose
 from search.cache import Cache
 from search.confidence import THRESHOLD
-from search.fusion import FOREIGN, SEMANTIC, answering, convex, reciprocal_rank
+from search.fusion import FOREIGN, REACH, SEMANTIC, answering, convex, reciprocal_rank
 from search.question import LONGEST, PARTS, Question, asks, parse, parts
 from search.quotes import most_shared
 from search.reader import UNREAD, Reader, Reading
@@ -347,22 +347,30 @@ class Engine:
     def reread(self, snapshot: Snapshot, text: str, ranked: Ranked) -> Ranked:
         """The same candidates, the first few of them ordered by what the reader finds in them too.
 
-        Nothing is read without a reader, or where the first is in a language it has not learnt.
+        Nothing is read without a reader, or where the first is in a language it has not learnt;
+        and none that stands so far below the first that it would hardly answer better.
         """
         passages = snapshot.fetch(ranked.ids[: self.read]) if text and self.reader else []
         if not passages or not self._reads(passages[0]):
             return ranked
+        # Damaged ones are not among the passages: each has its place by its id.
+        place = {id: number for number, id in enumerate(ranked.ids)}
+        first = [place[passage.id] for passage in passages]
+        least = ranked.scores[first[0]] - REACH
+        near = [p for p, i in zip(passages, first, strict=True) if ranked.scores[i] >= least]
         with self.step("reading"):
-            read = self._readings(text, tuple(filter(self._reads, passages)))
+            read = self._readings(text, tuple(filter(self._reads, near)))
         found = {reading.passage.id: reading for reading in read}
         readings = [found.get(p.id) or Reading(p, p.start, p.end, UNREAD) for p in passages]
         gains = answering(np.array([reading.score for reading in readings]), asks(text))
-        scores = np.array(ranked.scores[: len(passages)]) + gains
+        scores = np.array([ranked.scores[i] for i in first]) + gains
         order = np.argsort(-scores, kind="stable")
+        taken = set(first)
+        others = [i for i in range(len(ranked.ids)) if i not in taken]
         return replace(
             ranked,
-            ids=tuple(ranked.ids[i] for i in order) + ranked.ids[len(order) :],
-            scores=tuple(float(scores[i]) for i in order) + ranked.scores[len(order) :],
+            ids=tuple(ranked.ids[i] for i in [*(first[i] for i in order), *others]),
+            scores=(*scores[order].tolist(), *(ranked.scores[i] for i in others)),
             readings=tuple(readings[i] for i in order),
         )
 

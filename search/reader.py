@@ -32,10 +32,14 @@ SPAN = 40  # tokens of an answer
 ABOVE = 100  # characters of a title, and of a heading, that are read with a passage
 UNREAD = -50.0  # log-odds of a passage in which there is nothing to read
 STEP = 16  # tokens: of every other length PyTorch would keep code and memory of its own
+EXIT = 4  # layers, after which the default guesses the log-odds that all of them would give
+WORTH = -2.0  # where it guesses less, it reads no further
+HOPELESS = -10.0  # log-odds of a passage that was given up there
 BATCH = 5  # passages at a time: measured quickest for those that are read by default
 
 Logits = npt.NDArray[np.float32]
-Scores = Callable[[Any], tuple[Logits, Logits]]  # of each token as start and end: (pairs, tokens)
+Points = tuple[Logits, Logits]  # how well each token starts and ends the answer: (tokens,) each
+Scores = Callable[[Any, int], Sequence[Points | None]]  # None for pairs not worth reading on
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,31 +83,38 @@ class Reader:
             return _default() if self.name == DEFAULT_READER else _named(self.name)
 
     def read(self, question: str, passages: Sequence[Passage]) -> tuple[Reading, ...]:
-        """What each passage answers, in the order given."""
+        """What each passage answers, in the order given.
+
+        The first passes through all of the network whatever it holds; the default gives up others
+        that look hopeless on the way. The whole of such a passage stands for its answer, with the
+        score ``HOPELESS``.
+        """
         # Those of about the same length together; the longest first, which leaves the threads that
         # share a batch ready at about the same time.
         order = sorted(range(len(passages)), key=lambda i: -len(passages[i].text))
         found: dict[int, Reading] = {}
         for start in range(0, len(order), BATCH):
             batch = order[start : start + BATCH]
-            found |= zip(batch, self._read(question, [passages[i] for i in batch]), strict=True)
+            first = batch.index(0) if 0 in batch else -1
+            read = self._read(question, [passages[i] for i in batch], first)
+            found |= zip(batch, read, strict=True)
         return tuple(found[i] for i in range(len(passages)))
 
-    def _read(self, question: str, passages: Sequence[Passage]) -> Iterable[Reading]:
+    def _read(self, question: str, passages: Sequence[Passage], first: int) -> Iterable[Reading]:
         tokenizer, scores = self._network
         texts = [context(p.document.title, p.heading, p.text) for p in passages]
         leads = [len(text) - len(p.text) for text, p in zip(texts, passages, strict=True)]
 
         with self._lock:  # a tokenizer keeps how it pads: it must not be used by two threads
             pairs, offsets, own = encoded(tokenizer, [question] * len(texts), texts, leads)
-        starts, ends = scores(pairs)
-        for row, passage in enumerate(passages):
-            if not own[row].any():  # signs alone that the model has no tokens for
-                yield Reading(passage, passage.start, passage.end, UNREAD)
+        for row, (passage, points) in enumerate(zip(passages, scores(pairs, first), strict=True)):
+            if points is None or not own[row].any():  # signs that the model has no tokens for
+                score = UNREAD if points else HOPELESS
+                yield Reading(passage, passage.start, passage.end, score)
                 continue
-            first, last, score = best_span(starts[row], ends[row], own[row])
+            begin, last, score = best_span(*points, own[row])
             shift = passage.start - leads[row]
-            at, to = int(offsets[row, first, 0]), int(offsets[row, last, 1])
+            at, to = int(offsets[row, begin, 0]), int(offsets[row, last, 1])
             yield Reading(passage, at + shift, to + shift, score)
 
 
@@ -178,27 +189,48 @@ def _default() -> tuple[Any, Scores]:
     model: Any = BertForQuestionAnswering(AutoConfig.from_pretrained(encoder.path))
     taught = unpack(installed(Path(encoder.path)), encoder.identity, ADAPTER)
     model.load_state_dict(taught, strict=False)
-    return _tokenizer(encoder.path), _quick(model) if half() else _stock(model)
+    guess = taught["exit.weight"], taught["exit.bias"]
+    return _tokenizer(encoder.path), _quick(model, *guess) if half() else _stock(model)
 
 
-def _quick(model: Any) -> Scores:
+def _quick(model: Any, weight: Any, bias: Any) -> Scores:
+    """Each passage by itself, in two parts: ``weight`` and ``bias`` guess the score between them.
+
+    An early exit as in Soldaini and Moschitti, "The Cascade Transformer" (2020).
+    """
     import torch
 
     from index.bert import Bert
 
     network, pointing = Bert(model.bert), model.qa_outputs
 
-    def told(*pair: Any) -> Any:
+    def told(whole: bool, ids: Any, mask: Any, kinds: Any) -> Points | None:
         with torch.inference_mode():
-            return pointing(network(*pair)).float().numpy()
+            values, there = network.up_to(EXIT, ids, mask, kinds)
+            if not whole and float(pooled(values, there, kinds) @ weight + bias) < WORTH:
+                return None
+            points = pointing(network.onward(EXIT, values, there))[0].numpy()
+        return points[:, 0], points[:, 1]
 
-    def scores(pairs: Any) -> tuple[Logits, Logits]:
+    def scores(pairs: Any, first: int) -> Sequence[Points | None]:
         names = ("input_ids", "attention_mask", "token_type_ids")
         each = zip(*(pairs[name].split(1) for name in names), strict=True)
-        both = np.concatenate(share([partial(told, *pair) for pair in each]))
-        return both[:, :, 0], both[:, :, 1]
+        return share([partial(told, i == first, *pair) for i, pair in enumerate(each)])
 
     return scores
+
+
+def pooled(values: Any, there: Any, kinds: Any) -> Any:
+    """What the exit looks at: what the tokens of one pair hold, put together.
+
+    ``values`` have shape ``(1, tokens, width)``, ``there`` and ``kinds`` ``(1, tokens)`` or more;
+    what comes back has four times the width.
+    """
+    import torch
+
+    asked = kinds[:, : there.size(1)] == 0
+    question, passage = values[there & asked], values[there & ~asked]
+    return torch.cat([values[0, 0], question.mean(0), passage.mean(0), passage.amax(0)])
 
 
 def _stock(model: Any) -> Scores:
@@ -207,12 +239,13 @@ def _stock(model: Any) -> Scores:
 
     model = prepared(model)
 
-    def told(pairs: Any) -> tuple[Logits, Logits]:
+    def told(pairs: Any) -> Sequence[Points]:
         with torch.inference_mode(), precision():
             said = model(**pairs)
-        return said.start_logits.float().numpy(), said.end_logits.float().numpy()
+        starts, ends = said.start_logits.float().numpy(), said.end_logits.float().numpy()
+        return list(zip(starts, ends, strict=True))
 
-    return lambda pairs: compute(partial(told, pairs))
+    return lambda pairs, first: compute(partial(told, pairs))
 
 
 def _named(name: str) -> tuple[Any, Scores]:

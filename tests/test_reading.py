@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -12,7 +13,7 @@ from index.store import Store
 from index.values import Passage
 from search.answers import SURE
 from search.engine import Engine
-from search.fusion import READER, answering
+from search.fusion import REACH, READER, answering
 from search.fusion import SURE as SURE_OF_IT
 from search.question import asks, parts
 from search.reader import Reading
@@ -119,6 +120,29 @@ def test_only_so_many_are_read_and_the_others_keep_their_places(fish: Store) -> 
     assert {r.passage.id for r in found[:2]} == set(plain[:2])
     assert [r.passage.id for r in found[2:]] == plain[2:]
     assert [r.why.reader is None for r in found] == [False, False, True, True]
+
+
+def test_what_stands_far_below_the_first_is_not_read(fish: Store) -> None:
+    commit(fish, drafted("ferry", "The ferry sails on Monday."), drafted("fog", "Fog."))
+    plain = Engine(fish, CheapEncoder()).search(QUESTION).results
+    near = {r.passage.id: r.score >= plain[0].score - REACH for r in plain}
+    assert set(near.values()) == {True, False}
+    found = reading(fish, {}, read=len(plain)).search(QUESTION, read=True).results
+    assert {r.passage.id: r.why.reader is not None for r in found} == near
+    assert [r.passage.id for r in found] == [r.passage.id for r in plain]
+
+
+def test_what_is_read_keeps_its_score_beside_a_damaged_document(fish: Store) -> None:
+    plain = {r.passage.id: r.score for r in Engine(fish, CheapEncoder()).search(QUESTION).results}
+    with sqlite3.connect(fish.home / "catalog.db") as db:
+        wrong = "UPDATE texts SET text = CAST('Else.' AS BLOB) WHERE document_id = ?"
+        db.execute(wrong, [next(iter(plain))])
+    db.close()
+    found = reading(fish, {"31,000": 9.0}).search(QUESTION, read=True).results
+    assert {r.passage.id for r in found} == set(plain) - {next(iter(plain))}
+    gained = {r.passage.text: r.score - plain[r.passage.id] for r in found}
+    assert gained.pop(OTHER) == pytest.approx(2 * SURE_OF_IT * READER)
+    assert list(gained.values()) == pytest.approx([0] * len(gained))
 
 
 @pytest.mark.parametrize("options", [{}, {"read": True, "mode": "keyword"}])

@@ -12,7 +12,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from index.values import Filter, Passage
 from search.engine import Engine
 
 HOMES = Path("build/reader")
-MISLEADING = 10  # passages that are kept for a question, best first
+KEPT = 10  # passages of each kind that are kept for a question, best first
 Keep = Callable[[str], bool]
 
 
@@ -40,13 +39,18 @@ class Text:
 
 @dataclass(frozen=True)
 class Example:
-    """A question; the passage and the places in it of each answer noted, if any; and others."""
+    """A question; the passage and the places in it of each answer noted, if any; and others.
+
+    Of the others, best first, those that are ``misleading`` don't hold the answer's words, and the
+    ``rivals`` do, though the question was asked of another passage.
+    """
 
     id: str
     question: str
     passage: Text | None
     answers: tuple[tuple[int, int], ...]
     misleading: tuple[Text, ...]
+    rivals: tuple[Text, ...]
 
 
 def rows(path: Path) -> list[dict[str, Any]]:
@@ -123,17 +127,17 @@ def _example(
                 passage = one
                 places.append((start - one.start, end - one.start))
     wanted = {answer["text"].lower() for answer in answers}
-    others = (
-        one
-        for one in best
-        if one != passage and not any(answer in one.text.lower() for answer in wanted)
-    )
+    others: dict[bool, list[Text]] = {True: [], False: []}
+    for one in best:
+        if one != passage:
+            others[any(answer in one.text.lower() for answer in wanted)].append(_text(one))
     return Example(
         id,
         question,
         _text(passage) if passage else None,
         tuple(places),
-        tuple(_text(one) for one in islice(others, MISLEADING)),
+        tuple(others[False][:KEPT]),
+        tuple(others[True][:KEPT]),
     )
 
 

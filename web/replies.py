@@ -110,7 +110,10 @@ class WhyValue(Value):
     ]
     reader: Annotated[
         float | None,
-        Field(description="How sure the reader is that this answers (null: not read). 0 is even."),
+        Field(
+            description="How sure the reader is that this answers (null: not read). 0 is even;"
+            " -10 where it looked hopeless and was not read to its end."
+        ),
     ]
 
     @classmethod

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -42,14 +44,28 @@ def compute(work: Callable[[], T]) -> T:
 def share(pieces: Sequence[Callable[[], T]]) -> list[T]:
     """Do the pieces at once, each in a thread that works alone; what they return, in order.
 
-    The caller helps from the end on, so that no processor rests while others are at a last piece.
+    The caller is one of the threads, so that no more of them are at work than processors.
     """
     if _within(_TURNS, _HANDS):
         return [piece() for piece in pieces]
-    begun = list(map(begin, pieces))
-    helps = _processors() > 1
-    mine = {i: pieces[i]() for i in reversed(range(len(pieces))) if helps and begun[i].cancel()}
-    return [mine[i] if i in mine else future.result() for i, future in enumerate(begun)]
+    left = deque(enumerate(pieces))
+    done: dict[int, T] = {}
+
+    def work() -> None:
+        with suppress(IndexError):  # none is left
+            while True:
+                number, piece = left.popleft()
+                done[number] = piece()
+
+    helpers = [begin(work) for _ in range(min(_processors(), len(pieces)) - 1)]
+    try:
+        work()
+    finally:
+        left.clear()
+        for helper in helpers:
+            if not helper.cancel():
+                helper.result()
+    return [done[number] for number in range(len(pieces))]
 
 
 def beside(aside: Callable[[], T], here: Callable[[], T]) -> tuple[T, T]:

@@ -33,7 +33,7 @@ ABOVE = 100  # characters of a title, and of a heading, that are read with a pas
 UNREAD = -50.0  # log-odds of a passage in which there is nothing to read
 STEP = 16  # tokens: of every other length PyTorch would keep code and memory of its own
 EXIT = 4  # layers, after which the default guesses the log-odds that all of them would give
-WORTH = -2.0  # where it guesses less, it reads no further
+WORTH = -4.0  # where it guesses less, it reads no further; it costs no first place
 HOPELESS = -10.0  # log-odds of a passage that was given up there
 BATCH = 5  # passages at a time: measured quickest for those that are read by default
 

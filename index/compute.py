@@ -13,7 +13,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -52,10 +51,12 @@ def share(pieces: Sequence[Callable[[], T]]) -> list[T]:
     done: dict[int, T] = {}
 
     def work() -> None:
-        with suppress(IndexError):  # none is left
-            while True:
+        while left:
+            try:
                 number, piece = left.popleft()
-                done[number] = piece()
+            except IndexError:  # another thread took the last one
+                return
+            done[number] = piece()
 
     helpers = [begin(work) for _ in range(min(_processors(), len(pieces)) - 1)]
     try:

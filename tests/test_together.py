@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from threading import Event, Thread, current_thread
 
 import numpy as np
@@ -88,6 +89,18 @@ def test_two_things_are_done_in_two_threads_and_in_one_where_no_other_is_free() 
     finally:
         go.set()
     assert all(one.result(10) for one in busy)
+
+
+@pytest.mark.parametrize("failure", [ValueError("no room"), IndexError("no room")], ids=repr)
+@pytest.mark.parametrize("at", [0, 1, 9])
+def test_a_failure_of_a_shared_piece_is_told(failure: Exception, at: int) -> None:
+    def breaks() -> int:
+        raise failure
+
+    pieces = [partial(int, number) for number in range(10)]
+    assert share(pieces) == list(range(10))
+    with pytest.raises(type(failure), match="no room"):
+        share([*pieces[:at], breaks, *pieces[at:]])
 
 
 def fails() -> int:

@@ -7,11 +7,7 @@ and is read again from its file where that is still there.
 
 from __future__ import annotations
 
-import logging
-import os
 import sqlite3
-import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -31,8 +27,6 @@ from index.segments import Damaged, load_files, open_segment, verify
 from index.store import Store
 from index.values import file_of
 
-log = logging.getLogger("khazri.check")
-
 SAME = 0.99  # cosine from which on two vectors of one text count as alike: precision differs
 _ROWS = ("row ", "wrong # of entries", "non-unique", "NULL value", "TEXT value", "NUMERIC value")
 _LOST = {  # rows that may go, and what goes with them
@@ -41,9 +35,6 @@ _LOST = {  # rows that may go, and what goes with them
     "rebuilds": "The change of the model does that part again.",
     "removals": "A file that was removed by hand may come back; remove it again.",
 }
-# Seconds: after each step of the background pass, and each pass; before the first.
-_PAUSE, _EVERY, _AFTER = 0.2, 3600.0, 60.0
-_REST = 30  # times as long as a step takes the patrol rests after it
 
 Tell = Callable[[str], None]
 
@@ -382,93 +373,3 @@ def _compared(
 
 def _cosine(a: np.ndarray, b: np.ndarray) -> float:
     return float(a.astype(np.float32) @ b.astype(np.float32))
-
-
-class Patrol:
-    """Verifies the hashes of a home bit by bit, in a thread of low priority, again and again.
-
-    Damaged indexes are repaired; all damage is logged.
-    """
-
-    def __init__(
-        self, home: Home, pause: float = _PAUSE, every: float = _EVERY, after: float = _AFTER
-    ) -> None:
-        """``pause``: seconds after each step, at least; ``every``: between two passes.
-
-        ``after``: seconds before the first, since a service that starts has enough to do.
-        """
-        self._home = home
-        self._pause = pause
-        self._every = every
-        self._after = after
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="khazri-patrol", daemon=True)
-
-    def start(self) -> None:
-        """Begin, and return at once."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stop after the step under way."""
-        self._stopped.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout=10)
-
-    def _run(self) -> None:
-        with suppress(AttributeError, OSError):  # where threads have priorities of their own
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 15)
-        self._stopped.wait(self._after)
-        while not self._stopped.is_set():
-            try:
-                self.round()
-            except Exception:  # the next pass may fare better, and must come
-                log.exception("the examination in the background could not be finished")
-            self._stopped.wait(self._every)
-
-    def round(self) -> None:
-        """One pass over everything."""
-        steps = self._steps()
-        while not self._stopped.is_set():
-            started = time.monotonic()
-            try:
-                next(steps)
-            except StopIteration:
-                return
-            except KhazriError as error:
-                log.error("%s", error)
-                return
-            self._stopped.wait(max(self._pause, _REST * (time.monotonic() - started)))
-
-    def _steps(self) -> Iterator[None]:
-        store = self._home.store
-        with store.catalog.read() as db:
-            rows = db.execute("SELECT id, files FROM segments").fetchall()
-        for id, dumped in rows:
-            try:
-                for name, file in load_files(dumped).items():
-                    if wrong := verify(store.folder(id), {name: file}):
-                        raise Damaged(wrong[0])
-                    yield
-            except Damaged as error:
-                repair(store, {id: str(error)})  # nothing, if it was merged meanwhile
-        with store.catalog.read() as db:
-            ids = [row[0] for row in db.execute("SELECT id FROM documents ORDER BY id")]
-        for start in range(0, len(ids), 20):
-            self._documents(ids[start : start + 20])
-            yield
-        with store.catalog.read() as db:
-            for row in seals.broken(db):
-                log.error("damaged row of the catalog: %s. Run 'khazri check'.", row)
-            if wrong := structure(db):
-                log.error("the catalog is damaged: %s. %s", "; ".join(wrong), TODO)
-        yield
-        wrong, damaged = store.embeddings.faults()
-        if wrong or damaged:
-            log.error("the embedding store is damaged. Run 'khazri check'.")
-
-    def _documents(self, ids: Sequence[int]) -> None:
-        with self._home.store.catalog.read() as db:
-            for id in ids:
-                if db.execute("SELECT 1 FROM documents WHERE id = ?", [id]).fetchone():
-                    if why := fault(db, id):
-                        log.error("%s: %s. Run 'khazri check'.", named(db, id), why)

@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import Literal, TypeVar, cast
 
 import numpy as np
-import numpy.typing as npt
 
 from index.embeddings import Encoder, Half
 from index.errors import KhazriError
-from index.keyword import asked, terms, words
+from index.keyword import terms, words
 from index.languages import among
 from index.snapshot import SOUGHT, Selection, Snapshot
 from index.store import Store
-from index.values import Hit, Passage
+from index.values import Passage
 from search.answers import READ, Asked, compose
 from search.cache import Cache
 from search.confidence import THRESHOLD
 from search.fusion import FOREIGN, REACH, SEMANTIC, answering, convex, reciprocal_rank
 from search.question import LONGEST, PARTS, Question, asks, parse, parts
-from search.quotes import most_shared
+from search.ranked import NONE, Leg, Ranked, by_date, column, columns
 from search.reader import UNREAD, Reader, Reading
-from search.results import Answer, Found, Matched, Mode, Order, Rank, Result, Why
+from search.reasons import explain
+from search.results import Answer, Found, Mode, Order, Result
 from search.together import Together
 
 DEPTH = 300  # passages that each leg proposes
@@ -35,43 +35,6 @@ Fusion = Literal["convex", "reciprocal"]
 Reply = TypeVar("Reply", Found, Answer)
 Step = Callable[[str], AbstractContextManager[object]]  # entered for the named step of answering
 Vector = Callable[[], Half]  # of a question: waits until it is made
-
-
-@dataclass(frozen=True, slots=True)
-class Leg:
-    """What a leg says of candidates: scores by passage id, and the places of those it proposed."""
-
-    scores: Mapping[int, float]
-    places: Mapping[int, int]
-
-    @classmethod
-    def of(cls, hits: Sequence[Hit]) -> Leg:
-        """A leg that proposes these, best first."""
-        places = {hit.passage_id: place for place, hit in enumerate(hits, 1)}
-        return cls({hit.passage_id: hit.score for hit in hits}, places)
-
-    def more(self, scores: Mapping[int, float]) -> Leg:
-        """The same, with the scores of candidates that it has not proposed."""
-        return Leg({**self.scores, **scores}, self.places)
-
-    def rank(self, id: int) -> Rank | None:
-        """What it says of a candidate, if anything."""
-        return Rank(self.places.get(id), self.scores[id]) if id in self.scores else None
-
-
-NONE = Leg({}, {})
-
-
-@dataclass(frozen=True, slots=True)
-class Ranked:
-    """Candidates in their final order: passage ids, scores, and what each leg said of them."""
-
-    ids: tuple[int, ...]
-    scores: tuple[float, ...]
-    keyword: Leg
-    semantic: Leg
-    total: int
-    readings: tuple[Reading, ...] = ()  # of the first, in their order
 
 
 class Engine:
@@ -154,7 +117,7 @@ class Engine:
             depth = None if every else offset + limit
             ranked = self.rank(snapshot, question.text, vector, selection, mode, depth)
             if order == "date":
-                ranked = _by_date(snapshot, ranked)
+                ranked = by_date(snapshot, ranked)
             elif read and mode == "hybrid" and len(parts(question.text)) == 1:
                 ranked = self.reread(snapshot, question.text, ranked)
             with self.step("explaining"):
@@ -299,7 +262,7 @@ class Engine:
             wanted = None if depth is None else max(depth, DEPTH)
             with self.step("keyword"):
                 hits, total = snapshot.keyword(asked, wanted, selection)
-            return Ranked(*_columns(hits), Leg.of(hits), NONE, total)
+            return Ranked(*columns(hits), Leg.of(hits), NONE, total)
         hits = []
         if mode == "hybrid":
             with self.step("keyword"):
@@ -308,7 +271,7 @@ class Engine:
         with self.step("semantic"):
             nearest = snapshot.semantic(sought, DEPTH, selection)
         if mode == "semantic":
-            return Ranked(*_columns(nearest), NONE, Leg.of(nearest), len(nearest))
+            return Ranked(*columns(nearest), NONE, Leg.of(nearest), len(nearest))
         spoken = among(text, snapshot.languages)
         weight = self.weight if self.encoder.speaks(spoken) else min(self.weight, FOREIGN)
         with self.step("fusing"):
@@ -332,9 +295,9 @@ class Engine:
         by_word = by_word.more({id: s for id, s in zip(unworded, bm25, strict=True) if s > 0})
         ids = np.array(sorted(by_meaning.scores), np.int64)
         if self.fusion == "convex":
-            fused = convex(_column(by_word.scores, ids), _column(by_meaning.scores, ids), weight)
+            fused = convex(column(by_word.scores, ids), column(by_meaning.scores, ids), weight)
         else:
-            fused = reciprocal_rank(_column(by_word.places, ids), _column(by_meaning.places, ids))
+            fused = reciprocal_rank(column(by_word.places, ids), column(by_meaning.places, ids))
         order = np.lexsort((ids, -fused))
         return Ranked(
             tuple(ids[order].tolist()),
@@ -353,20 +316,17 @@ class Engine:
         passages = snapshot.fetch(ranked.ids[: self.read]) if text and self.reader else []
         if not passages or not self._reads(passages[0]):
             return ranked
-        # Damaged ones are not among the passages: each has its place by its id.
-        place = {id: number for number, id in enumerate(ranked.ids)}
-        first = [place[passage.id] for passage in passages]
-        least = ranked.scores[first[0]] - REACH
-        near = [p for p, i in zip(passages, first, strict=True) if ranked.scores[i] >= least]
+        sound = {passage.id for passage in passages}  # damaged ones are not fetched
+        first = [i for i, id in enumerate(ranked.ids[: self.read]) if id in sound]
+        fused = np.array([ranked.scores[i] for i in first])
+        near = [p for p, score in zip(passages, fused, strict=True) if score >= fused[0] - REACH]
         with self.step("reading"):
             read = self._readings(text, tuple(filter(self._reads, near)))
         found = {reading.passage.id: reading for reading in read}
         readings = [found.get(p.id) or Reading(p, p.start, p.end, UNREAD) for p in passages]
-        gains = answering(np.array([reading.score for reading in readings]), asks(text))
-        scores = np.array([ranked.scores[i] for i in first]) + gains
-        order = np.argsort(-scores, kind="stable")
-        taken = set(first)
-        others = [i for i in range(len(ranked.ids)) if i not in taken]
+        scores = fused + answering(np.array([r.score for r in readings]), asks(text))
+        order = np.argsort(-scores, kind="stable").tolist()
+        others = [i for i in range(len(ranked.ids)) if i not in first]
         return replace(
             ranked,
             ids=tuple(ranked.ids[i] for i in [*(first[i] for i in order), *others]),
@@ -413,38 +373,6 @@ def narrowed(snapshot: Snapshot, question: Question) -> tuple[Question, Selectio
     return Question(question.text, filter, tuple(notes)), snapshot.select(filter)
 
 
-def explain(snapshot: Snapshot, text: str, ranked: Ranked, offset: int, limit: int) -> list[Result]:
-    """One page of results, each with the reasons for its place."""
-    ids = ranked.ids[offset : offset + limit]
-    scores = dict(zip(ids, ranked.scores[offset : offset + limit], strict=True))
-    found_by = asked(text, snapshot.languages)
-    spoken = {word.term: text[word.start : word.end] for word in reversed(found_by)}
-    kept = tuple(dict.fromkeys(word.term for word in found_by))
-    weights = dict(zip(ids, snapshot.keyword_weights(kept, ids), strict=True))
-    read = {r.passage.id: r.score for r in ranked.readings if r.score > UNREAD}
-    found = []
-    for passage in snapshot.fetch(ids):
-        held = {t: float(w) for t, w in zip(kept, weights[passage.id], strict=True) if w > 0}
-        why = Why(
-            ranked.keyword.rank(passage.id),
-            ranked.semantic.rank(passage.id),
-            _matched(spoken, held),
-            most_shared(passage, held) if held else None,
-            read.get(passage.id),
-        )
-        found.append(Result(passage, scores[passage.id], why))
-    return found
-
-
-def _matched(spoken: Mapping[str, str], held: Mapping[str, float]) -> tuple[Matched, ...]:
-    """The words that a passage holds; one that several languages stem otherwise counts once."""
-    weights: dict[str, float] = {}
-    for term, weight in held.items():
-        word = spoken[term]
-        weights[word] = max(weight, weights.get(word, 0.0))
-    return tuple(Matched(word, weight) for word, weight in weights.items())
-
-
 def _unread(texts: Sequence[str]) -> tuple[str, ...]:
     """A note for the questions that were too many."""
     if not texts:
@@ -455,23 +383,3 @@ def _unread(texts: Sequence[str]) -> tuple[str, ...]:
 
 def _since(started: float) -> float:
     return round((time.perf_counter() - started) * 1000, 2)
-
-
-def _columns(hits: Sequence[Hit]) -> tuple[tuple[int, ...], tuple[float, ...]]:
-    return tuple(hit.passage_id for hit in hits), tuple(hit.score for hit in hits)
-
-
-def _column(values: Mapping[int, float], ids: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """The value of each id; 0 where there is none."""
-    return np.array([values.get(id, 0.0) for id in ids.tolist()])
-
-
-def _by_date(snapshot: Snapshot, ranked: Ranked) -> Ranked:
-    """The same candidates, newest first; undated ones last; ties in the order they had."""
-    dates = snapshot.dates(ranked.ids)
-    order = sorted(range(len(ranked.ids)), key=lambda i: dates[i] or "", reverse=True)
-    return replace(
-        ranked,
-        ids=tuple(ranked.ids[i] for i in order),
-        scores=tuple(ranked.scores[i] for i in order),
-    )

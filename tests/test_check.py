@@ -16,9 +16,10 @@ from conftest import TEXTS, commit, drafted
 from damage import DAMAGE, FILES, flip, spoil, whole, words_found
 
 from index import arrays
-from index.check import Patrol, check
+from index.check import check
 from index.errors import KhazriError
 from index.home import Home
+from index.patrol import Patrol
 from index.repair import repair
 from index.segments import build
 from index.store import Store

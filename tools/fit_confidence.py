@@ -38,9 +38,10 @@ from search.confidence import (
     expendable,
     probability,
 )
-from search.engine import Engine, ask, explain, narrowed
+from search.engine import Engine, ask, narrowed
 from search.quotes import best_sentences
 from search.reader import Reader
+from search.reasons import explain
 
 HOMES = Path("build/confidence")
 TOGETHER = "together"  # the collection of every other article

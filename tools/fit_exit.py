@@ -10,15 +10,15 @@ other is the guess. It prints how many passages would be read on, and what would
 from __future__ import annotations
 
 import argparse
-import pickle
 import random
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from reader_examples import HOMES, Example, Text, training
+from reader_examples import Example, Text, training
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from sklearn.linear_model import Ridge
@@ -44,7 +44,7 @@ def found_by(example: Example) -> list[Text]:
 
 
 def seen(
-    question: str, texts: list[Text], tokenizer: object, network: Bert, model: object
+    question: str, texts: list[Text], tokenizer: Any, network: Bert, model: Any
 ) -> Iterator[tuple[Tensor, float]]:
     """What the exit looks at, and the score of the end, for each text."""
     read = [context(text.title, text.heading, text.text) for text in texts]
@@ -66,12 +66,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, required=True)
     options = parser.parse_args()
-    HOMES.mkdir(parents=True, exist_ok=True)
     encoder = Encoder()
-    cache = HOMES / "examples.pickle"
-    if not cache.exists():
-        cache.write_bytes(pickle.dumps(dict(training(options.data, encoder))))
-    found = pickle.loads(cache.read_bytes())
+    found = training(options.data, encoder)
     model = BertForQuestionAnswering(AutoConfig.from_pretrained(encoder.path))
     taught = unpack(installed(Path(encoder.path)), encoder.identity, ADAPTER)
     model.load_state_dict(taught, strict=False)

@@ -7,6 +7,7 @@ for a question, and that do not hold the answer, are what the reader must learn 
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -145,8 +146,18 @@ def _text(passage: Passage) -> Text:
     return Text(passage.document.title, passage.heading, passage.text)
 
 
-def training(data: Path, encoder: Encoder) -> Iterator[tuple[str, list[Example]]]:
-    """The training examples of each collection, none of a held-out article."""
+def training(data: Path, encoder: Encoder) -> dict[str, list[Example]]:
+    """The training examples of each collection, found once and kept."""
+    HOMES.mkdir(parents=True, exist_ok=True)
+    kept = HOMES / "examples.pickle"
+    if not kept.exists():
+        kept.write_bytes(pickle.dumps(dict(_training(data, encoder))))
+    found: dict[str, list[Example]] = pickle.loads(kept.read_bytes())
+    return found
+
+
+def _training(data: Path, encoder: Encoder) -> Iterator[tuple[str, list[Example]]]:
+    """None is of a held-out article."""
     held = held_out(data / "squad-v1.1-dev")
     yield "reddit", examples(data / "squadshifts-reddit", encoder)
     yield "amazon", examples(data / "squadshifts-amazon-reviews", encoder)

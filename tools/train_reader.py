@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import math
 import os
-import pickle
 import random
 import time
 from collections.abc import Iterator, Sequence
@@ -263,13 +262,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     options = parser.parse_args()
     training_speed.keep_memory()
-    HOMES.mkdir(parents=True, exist_ok=True)
     encoder = Encoder()
-    cache = HOMES / "examples.pickle"
-    if not cache.exists():
-        found = dict(training(options.data, encoder))
-        cache.write_bytes(pickle.dumps(found))
-    found = pickle.loads(cache.read_bytes())
+    found = training(options.data, encoder)
     print({name: len(examples) for name, examples in found.items()}, flush=True)
     torch.set_num_threads(os.cpu_count() or 1)  # the encoder has set it to one
     runs = [train(found, encoder, HOMES, seed) for seed in SEEDS]

@@ -99,7 +99,7 @@ def watcher(home: Home) -> Iterator[None]:
 @contextmanager
 def patrol(home: Home) -> Iterator[None]:
     """A thread of low priority that verifies what is stored while the home is served."""
-    from index.check import Patrol
+    from index.patrol import Patrol
 
     patrol = Patrol(home)
     patrol.start()

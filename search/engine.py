@@ -21,7 +21,15 @@ from index.values import Passage
 from search.answers import READ, Asked, compose
 from search.cache import Cache
 from search.confidence import THRESHOLD
-from search.fusion import FOREIGN, REACH, SEMANTIC, answering, convex, reciprocal_rank
+from search.fusion import (
+    FOREIGN,
+    NOTHING,
+    REACH,
+    SEMANTIC,
+    answering,
+    convex,
+    reciprocal_rank,
+)
 from search.question import LONGEST, PARTS, Question, asks, parse, parts
 from search.ranked import NONE, Leg, Ranked, by_date, column, columns
 from search.reader import UNREAD, Reader, Reading
@@ -310,29 +318,44 @@ class Engine:
     def reread(self, snapshot: Snapshot, text: str, ranked: Ranked) -> Ranked:
         """The same candidates, the first few of them ordered by what the reader finds in them too.
 
-        Nothing is read without a reader, or where the first is in a language it has not learnt;
-        and none that stands so far below the first that it would hardly answer better.
+        Where it finds next to nothing, as many more are read. Nothing is read without a reader, or
+        where the first is in a language it has not learnt; and none that stands so far below the
+        first that it would hardly answer better.
         """
-        passages = snapshot.fetch(ranked.ids[: self.read]) if text and self.reader else []
-        if not passages or not self._reads(passages[0]):
+        readings = self._read(snapshot, text, ranked, 0) if text and self.reader else []
+        if not readings:
             return ranked
-        sound = {passage.id for passage in passages}  # damaged ones are not fetched
-        first = [i for i, id in enumerate(ranked.ids[: self.read]) if id in sound]
+        if max(reading.score for reading in readings) < NOTHING:
+            readings += self._read(snapshot, text, ranked, self.read)
+        place = {id: i for i, id in enumerate(ranked.ids[: 2 * self.read])}
+        first = [place[reading.passage.id] for reading in readings]
         fused = np.array([ranked.scores[i] for i in first])
-        near = [p for p, score in zip(passages, fused, strict=True) if score >= fused[0] - REACH]
-        with self.step("reading"):
-            read = self._readings(text, tuple(filter(self._reads, near)))
-        found = {reading.passage.id: reading for reading in read}
-        readings = [found.get(p.id) or Reading(p, p.start, p.end, UNREAD) for p in passages]
         scores = fused + answering(np.array([r.score for r in readings]), asks(text))
         order = np.argsort(-scores, kind="stable").tolist()
-        others = [i for i in range(len(ranked.ids)) if i not in first]
+        read = set(first)
+        others = [i for i in range(len(ranked.ids)) if i not in read]
         return replace(
             ranked,
             ids=tuple(ranked.ids[i] for i in [*(first[i] for i in order), *others]),
             scores=(*scores[order].tolist(), *(ranked.scores[i] for i in others)),
             readings=tuple(readings[i] for i in order),
         )
+
+    def _read(self, snapshot: Snapshot, text: str, ranked: Ranked, start: int) -> list[Reading]:
+        """What the reader finds in the candidates from the place ``start`` on, so many at a time.
+
+        Damaged ones are not among them.
+        """
+        passages = snapshot.fetch(ranked.ids[start : start + self.read])
+        if not passages or not (start or self._reads(passages[0])):
+            return []
+        scores = dict(zip(ranked.ids, ranked.scores, strict=True))
+        least = (ranked.scores[0] if start else scores[passages[0].id]) - REACH
+        near = [p for p in passages if self._reads(p) and scores[p.id] >= least]
+        with self.step("reading"):
+            read = self._readings(text, tuple(near))
+        found = {reading.passage.id: reading for reading in read}
+        return [found.get(p.id) or Reading(p, p.start, p.end, UNREAD) for p in passages]
 
     def _reads(self, passage: Passage) -> bool:
         return self.reader is not None and self.reader.reads(passage.document.language)

@@ -14,6 +14,7 @@ FOREIGN = 0.3  # at most that, of a question in a language that the model has no
 READER = 0.04  # what a passage gains for each log-odds of the reader; measured by bench/answers.py
 SURE = 6.0  # log-odds beyond which it is as good as sure, either way
 REACH = 0.15  # within which of the first a passage is read: of those that surely answer 97% are
+NOTHING = -2.0  # log-odds: where no passage has more, as many again are read
 SMOOTHING = 60  # of reciprocal rank fusion (Cormack, Clarke and Büttcher, 2009)
 
 

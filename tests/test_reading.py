@@ -13,7 +13,7 @@ from index.store import Store
 from index.values import Passage
 from search.answers import SURE
 from search.engine import Engine
-from search.fusion import REACH, READER, answering
+from search.fusion import NOTHING, REACH, READER, answering
 from search.fusion import SURE as SURE_OF_IT
 from search.question import asks, parts
 from search.reader import Reading
@@ -115,11 +115,22 @@ def test_the_reader_takes_part_in_the_order_and_says_why(fish: Store) -> None:
 
 def test_only_so_many_are_read_and_the_others_keep_their_places(fish: Store) -> None:
     plain = [r.passage.id for r in Engine(fish, CheapEncoder()).search(QUESTION).results]
-    engine = reading(fish, {"31,000": 9.0, BESIDE: 9.0}, read=2)
+    engine = reading(fish, {"28,500": 0.0, "31,000": 9.0, BESIDE: 9.0}, read=2)
     found = engine.search(QUESTION, read=True).results
     assert {r.passage.id for r in found[:2]} == set(plain[:2])
     assert [r.passage.id for r in found[2:]] == plain[2:]
     assert [r.why.reader is None for r in found] == [False, False, True, True]
+
+
+@pytest.mark.parametrize(("best", "read_on"), [(NOTHING, False), (NOTHING - 0.1, True)])
+def test_where_the_first_say_nothing_as_many_more_are_read(
+    fish: Store, best: float, read_on: bool
+) -> None:
+    plain = [r.passage for r in Engine(fish, CheapEncoder()).search(QUESTION).results]
+    engine = reading(fish, {plain[0].text: best, plain[3].text: 9.0}, read=2)
+    found = engine.search(QUESTION, read=True).results
+    assert found[0].passage == plain[3 if read_on else 0]
+    assert [r.why.reader for r in found].count(None) == (0 if read_on else 2)
 
 
 def test_what_stands_far_below_the_first_is_not_read(fish: Store) -> None:

@@ -3,8 +3,9 @@
     python bench/answers.py [--data DIR] [--questions N] [--json FILE]
 
 Articles of SQuAD that the reader was not trained on. Questions that a collection can't answer are
-those of articles taken out of it, and those that SQuAD 2.0 wrote to deceive. Every reply is
-serialised and read again, and each quote in it compared with the text in the catalog.
+those of articles taken out of it, and those that SQuAD 2.0 wrote to deceive. The questions of an
+article are answered with a verdict that was fitted on others. Every reply is serialised and read
+again, and each quote in it compared with the text in the catalog.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from search.results import Answer, Citation
 from web.replies import AnswerReply
 
 SQUAD, DECEIVING = "squad-v1.1-dev", "squad-v2.0-dev"
+FOLDS = 6  # as tools/fit_verdict.py deals the articles
 NO_LOSS = ("scifact", "cranfield", "npl-vaswani")  # where the reader must do no harm
 
 
@@ -207,12 +209,20 @@ def corrupted(engine: Engine, told: Sequence[Answer]) -> dict[str, float]:
     return {"tried": tried, "kept": kept, "logged": errors.count}
 
 
-def answers(engine: Engine, checker: Checker, asked: Sequence[Asked]) -> Iterator[Answer]:
-    """The answers to some questions, each checked."""
-    for one in asked:
-        answer = engine.answer(one.text)
-        checker.check(answer)
-        yield answer
+class Judged:
+    """An engine for each fold of the articles, whose verdict was not fitted on these articles."""
+
+    def __init__(self, home: Home, encoder: Encoder, readers: Sequence[Reader]) -> None:
+        self.engines = [Engine(home.store, encoder, reader=reader) for reader in readers]
+        self.checker = Checker(home)
+
+    def answers(self, asked: Sequence[Asked], articles: Sequence[str]) -> Iterator[Answer]:
+        """The answers to some questions, each checked. All of the ``articles`` are held out."""
+        for one in asked:
+            fold = articles.index(one.article) % len(self.engines)
+            answer = self.engines[fold].answer(one.text)
+            self.checker.check(answer)
+            yield answer
 
 
 def first_holds(told: Sequence[Answer], asked: Sequence[Asked]) -> float:
@@ -310,25 +320,27 @@ def main() -> None:
         show(name, row)
 
     encoder, reader = Encoder(), Reader()
+    readers = [Reader(fold=fold) for fold in range(FOLDS)]
     asked = sample(questions(data / SQUAD, articles))
     tell(f"reading ({len(asked)} questions)", reading(reader, data / SQUAD, asked))
 
     whole = opened_whole(SQUAD, data / SQUAD)
-    engine, checker = Engine(whole.store, encoder, reader=reader), Checker(whole)
-    told = list(answers(engine, checker, asked))
+    finding = Judged(whole, encoder, readers)
+    told = list(finding.answers(asked, articles))
     tell("finding and reading", {"first quote holds the answer": first_holds(told, asked)})
     plain = Engine(whole.store, encoder, threshold=0.0)
     some = asked[:: max(1, len(asked) // 1000)]
     untrained = first_holds([plain.answer(one.text) for one in some], some)
     tell(f"the same without a reader ({len(some)})", {"first quote holds the answer": untrained})
 
+    engine = Engine(whole.store, encoder, reader=reader)
     tell("corrupted on purpose", corrupted(engine, told[:: max(1, len(told) // 500)]))
 
     away = set(articles[::2])
     without = opened("without", data / SQUAD, lambda title: title not in away, encoder)
     lost = sample(questions(data / SQUAD, away))
-    missing = Checker(without)
-    refused = list(answers(Engine(without.store, encoder, reader=reader), missing, lost))
+    missing = Judged(without, encoder, readers)
+    refused = list(missing.answers(lost, articles))
     held = [answer for answer, one in zip(told, asked, strict=True) if one.article in away]
     few = min(len(held), len(refused))
     tell(f"with and without the article ({few} each)", abstention(held[:few], refused[:few]))
@@ -336,9 +348,9 @@ def main() -> None:
     among = set(articles)
     second = opened("deceiving", data / DECEIVING, lambda title: title in among, encoder)
     both = questions(data / DECEIVING, among)
-    deceiving = Engine(second.store, encoder, reader=reader), Checker(second)
-    can = list(answers(*deceiving, sample([one for one in both if one.paragraph])))
-    cannot = list(answers(*deceiving, sample([one for one in both if not one.paragraph])))
+    deceiving = Judged(second, encoder, readers)
+    can = list(deceiving.answers(sample([one for one in both if one.paragraph]), articles))
+    cannot = list(deceiving.answers(sample([one for one in both if not one.paragraph]), articles))
     tell(f"written to deceive ({len(can)} and {len(cannot)})", abstention(can, cannot))
 
     for name in (SQUAD, *NO_LOSS):
@@ -346,7 +358,7 @@ def main() -> None:
         kept = articles if name == SQUAD else None
         tell(name, ranking(Engine(home.store, encoder, reader=reader), data / name, kept))
         home.close()
-    checkers = (checker, missing, deceiving[1])
+    checkers = (finding.checker, missing.checker, deceiving.checker)
     replies, quotes, wrong = (
         sum(getattr(one, name) for one in checkers) for name in ("replies", "quotes", "wrong")
     )

@@ -21,6 +21,7 @@ from search.confidence import (
     term_weights,
     whole,
 )
+from search.question import asks
 from search.quotes import Sentence, around, best_sentences, share, verified
 from search.reader import Reading
 from search.results import Citation, Result, Role
@@ -188,6 +189,7 @@ def read_features(asked: Asked) -> Features:
         lead.passage,
         share(asked.weights, sentence, lead.passage.document.language),
         reader=lead.score,
+        verdict=lead.verdict if asks(asked.text) else None,  # of a question alone it can tell
     )
 
 

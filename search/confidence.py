@@ -47,7 +47,8 @@ _EXPENDABLE_WEIGHT = 0.2
 class Features:
     """What the probability is computed from: shares from 0 to 1, cosines from -1 to 1.
 
-    ``reader`` is the best log-odds that the reader gave; None where there was none.
+    ``reader`` and ``verdict`` are the log-odds that the reader gave the passage to be quoted; None
+    where there was none, or no verdict.
     """
 
     passage_cosine: float
@@ -57,6 +58,7 @@ class Features:
     unknown: float
     names_missing: float
     reader: float | None = None
+    verdict: float | None = None
 
 
 # Near what tools/fit_confidence.py fits, and on the strict side of it: a question with a word
@@ -66,6 +68,9 @@ WEIGHTS = Features(3.0, 3.0, 4.0, 1.0, -3.0, -2.5, 0.0)
 # As that tool fits them where passages are read; the reader tells more than all the others.
 READ_INTERCEPT = -1.782
 READ_WEIGHTS = Features(3.868, 0.0, 1.106, 0.729, -0.285, -1.647, 0.471)
+# And where the reader gives its verdict too, which tells most of what is nearly asked.
+JUDGED_INTERCEPT = -1.605
+JUDGED_WEIGHTS = Features(4.07, 0.0, 0.185, 1.588, 0.029, -1.484, 0.185, 0.768)
 
 
 def expendable(term: str) -> bool:
@@ -92,6 +97,7 @@ def features(
     *,
     sentence_cosine: float = 0.0,
     reader: float | None = None,
+    verdict: float | None = None,
 ) -> Features:
     """The features of a question, and of the passage and sentence that answer it best."""
     around = whole(passage)
@@ -107,16 +113,19 @@ def features(
         unknown=sum(w for term, w in weights.items() if not frequencies[term]) / total,
         names_missing=len(names - held) / len(names) if names else 0.0,
         reader=reader,
+        verdict=verdict,
     )
 
 
 def probability(found: Features) -> float:
     """The probability that the question is answered."""
-    read = found.reader is not None
-    weights = READ_WEIGHTS if read else WEIGHTS
-    score = READ_INTERCEPT if read else INTERCEPT
+    score, weights = INTERCEPT, WEIGHTS
+    if found.verdict is not None:
+        score, weights = JUDGED_INTERCEPT, JUDGED_WEIGHTS
+    elif found.reader is not None:
+        score, weights = READ_INTERCEPT, READ_WEIGHTS
     for weight, value in zip(astuple(weights), astuple(found), strict=True):
-        score += weight * (value or 0.0)
+        score += (weight or 0.0) * (value or 0.0)
     return 1 / (1 + exp(-max(-50.0, min(50.0, score))))
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -38,8 +38,20 @@ HOPELESS = -10.0  # log-odds of a passage that was given up there
 BATCH = 5  # passages at a time: measured quickest for those that are read by default
 
 Logits = npt.NDArray[np.float32]
-Points = tuple[Logits, Logits]  # how well each token starts and ends the answer: (tokens,) each
-Scores = Callable[[Any, int], Sequence[Points | None]]  # None for pairs not worth reading on
+
+
+class Said(NamedTuple):
+    """What a model says of a pair: how well each token starts and ends the answer, ``(tokens,)``.
+
+    ``verdict`` as in a ``Reading``.
+    """
+
+    starts: Logits
+    ends: Logits
+    verdict: float | None = None
+
+
+Scores = Callable[[Any, int], Sequence[Said | None]]  # None for pairs not worth reading on
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +59,15 @@ class Reading:
     """Where a passage answers a question best: offsets into its document.
 
     ``score`` is the log-odds of the span against "no answer here": above 0 it sooner answers.
+    ``verdict`` is the log-odds that the passage answers just what is asked, and not nearly that,
+    by another look at what stands in the network; None where the model has learnt no such look.
     """
 
     passage: Passage
     start: int
     end: int
     score: float
+    verdict: float | None = None
 
     @property
     def text(self) -> str:
@@ -63,9 +78,14 @@ class Reading:
 class Reader:
     """A question-answering model. It is loaded at first use, once, from any thread."""
 
-    def __init__(self, name: str = DEFAULT_READER) -> None:
-        """``name``: the trained default, a folder, or a model of the hub (may download it)."""
+    def __init__(self, name: str = DEFAULT_READER, fold: int | None = None) -> None:
+        """``name``: the trained default, a folder, or a model of the hub (may download it).
+
+        With a ``fold`` the verdict of the default was not fitted on the articles of that one: for
+        figures of these articles.
+        """
         self.name = name
+        self.fold = fold
         self._lock = threading.Lock()
 
     def reads(self, language: str | None) -> bool:
@@ -80,7 +100,7 @@ class Reader:
     def _network(self) -> tuple[Any, Scores]:
         """The tokenizer, and the model."""
         with self._lock:
-            return _default() if self.name == DEFAULT_READER else _named(self.name)
+            return _default(self.fold) if self.name == DEFAULT_READER else _named(self.name)
 
     def read(self, question: str, passages: Sequence[Passage]) -> tuple[Reading, ...]:
         """What each passage answers, in the order given.
@@ -107,15 +127,15 @@ class Reader:
 
         with self._lock:  # a tokenizer keeps how it pads: it must not be used by two threads
             pairs, offsets, own = encoded(tokenizer, [question] * len(texts), texts, leads)
-        for row, (passage, points) in enumerate(zip(passages, scores(pairs, first), strict=True)):
-            if points is None or not own[row].any():  # signs that the model has no tokens for
-                score = UNREAD if points else HOPELESS
+        for row, (passage, said) in enumerate(zip(passages, scores(pairs, first), strict=True)):
+            if said is None or not own[row].any():  # signs that the model has no tokens for
+                score = UNREAD if said else HOPELESS
                 yield Reading(passage, passage.start, passage.end, score)
                 continue
-            begin, last, score = best_span(*points, own[row])
+            begin, last, score = best_span(said.starts, said.ends, own[row])
             shift = passage.start - leads[row]
             at, to = int(offsets[row, begin, 0]), int(offsets[row, last, 1])
-            yield Reading(passage, at + shift, to + shift, score)
+            yield Reading(passage, at + shift, to + shift, score, said.verdict)
 
 
 def context(title: str, heading: str, text: str) -> str:
@@ -179,7 +199,7 @@ def best_span(starts: Logits, ends: Logits, own: npt.NDArray[np.bool_]) -> tuple
     return int(places[first]), int(places[last]), score
 
 
-def _default() -> tuple[Any, Scores]:
+def _default(fold: int | None) -> tuple[Any, Scores]:
     """The installed MiniLM, and what it was taught beyond."""
     from transformers import AutoConfig, BertForQuestionAnswering
 
@@ -189,12 +209,16 @@ def _default() -> tuple[Any, Scores]:
     model: Any = BertForQuestionAnswering(AutoConfig.from_pretrained(encoder.path))
     taught = unpack(installed(Path(encoder.path)), encoder.identity, ADAPTER)
     model.load_state_dict(taught, strict=False)
+    # Each row was fitted without a fold of the articles; their mean is as good as a fit on all.
+    rows = taught["verdict.weight"], taught["verdict.bias"]
+    verdict = tuple(row.mean(0) if fold is None else row[fold] for row in rows)
     guess = taught["exit.weight"], taught["exit.bias"]
-    return _tokenizer(encoder.path), _quick(model, *guess) if half() else _stock(model)
+    quick = _quick(model, guess, verdict) if half() else _stock(model, verdict)
+    return _tokenizer(encoder.path), quick
 
 
-def _quick(model: Any, weight: Any, bias: Any) -> Scores:
-    """Each passage by itself, in two parts: ``weight`` and ``bias`` guess the score between them.
+def _quick(model: Any, guess: Sequence[Any], verdict: Sequence[Any]) -> Scores:
+    """Each passage by itself, in two parts, between which the score is guessed.
 
     An early exit as in Soldaini and Moschitti, "The Cascade Transformer" (2020).
     """
@@ -204,20 +228,28 @@ def _quick(model: Any, weight: Any, bias: Any) -> Scores:
 
     network, pointing = Bert(model.bert), model.qa_outputs
 
-    def told(whole: bool, ids: Any, mask: Any, kinds: Any) -> Points | None:
+    def told(whole: bool, ids: Any, mask: Any, kinds: Any) -> Said | None:
         with torch.inference_mode():
-            values, there = network.up_to(EXIT, ids, mask, kinds)
-            if not whole and float(pooled(values, there, kinds) @ weight + bias) < WORTH:
+            midway, there = network.up_to(EXIT, ids, mask, kinds)
+            if not whole and _line(pooled(midway, there, kinds), guess) < WORTH:
                 return None
-            points = pointing(network.onward(EXIT, values, there))[0].numpy()
-        return points[:, 0], points[:, 1]
+            last = network.onward(EXIT, midway, there)
+            points = pointing(last)[0].numpy()
+            looks = torch.cat([asked(midway, there, kinds), asked(last, there, kinds)])
+            return Said(points[:, 0], points[:, 1], _line(looks, verdict))
 
-    def scores(pairs: Any, first: int) -> Sequence[Points | None]:
+    def scores(pairs: Any, first: int) -> Sequence[Said | None]:
         names = ("input_ids", "attention_mask", "token_type_ids")
         each = zip(*(pairs[name].split(1) for name in names), strict=True)
         return share([partial(told, i == first, *pair) for i, pair in enumerate(each)])
 
     return scores
+
+
+def _line(looks: Any, fitted: Sequence[Any]) -> float:
+    """What a linear fit makes of what it looks at."""
+    weight, bias = fitted
+    return float(looks @ weight + bias)
 
 
 def pooled(values: Any, there: Any, kinds: Any) -> Any:
@@ -228,22 +260,39 @@ def pooled(values: Any, there: Any, kinds: Any) -> Any:
     """
     import torch
 
-    asked = kinds[:, : there.size(1)] == 0
-    question, passage = values[there & asked], values[there & ~asked]
-    return torch.cat([values[0, 0], question.mean(0), passage.mean(0), passage.amax(0)])
+    passage = values[there & (kinds[:, : there.size(1)] == 1)]
+    return torch.cat([asked(values, there, kinds), passage.mean(0), passage.amax(0)])
 
 
-def _stock(model: Any) -> Scores:
+def asked(values: Any, there: Any, kinds: Any) -> Any:
+    """What the verdict looks at, half way and at the end: twice the width of what ``pooled`` takes.
+
+    The first token, and the mean of the question's: what of it was found, and what was not.
+    """
+    import torch
+
+    question = values[there & (kinds[:, : there.size(1)] == 0)]
+    return torch.cat([values[0, 0], question.mean(0)])
+
+
+def _stock(model: Any, verdict: Sequence[Any] = ()) -> Scores:
     """The library's way, for any model and processor."""
     import torch
 
     model = prepared(model)
 
-    def told(pairs: Any) -> Sequence[Points]:
+    def told(pairs: Any) -> Sequence[Said]:
         with torch.inference_mode(), precision():
-            said = model(**pairs)
+            said = model(**pairs, output_hidden_states=bool(verdict))
         starts, ends = said.start_logits.float().numpy(), said.end_logits.float().numpy()
-        return list(zip(starts, ends, strict=True))
+        if not verdict:
+            return [Said(start, end) for start, end in zip(starts, ends, strict=True)]
+        layers = [said.hidden_states[layer].float() for layer in (EXIT, -1)]
+        there, kinds = pairs["attention_mask"].bool(), pairs["token_type_ids"]
+        rows = [slice(row, row + 1) for row in range(len(starts))]
+        looks = [torch.cat([asked(v[row], there[row], kinds[row]) for v in layers]) for row in rows]
+        verdicts = [_line(look, verdict) for look in looks]
+        return [Said(*said) for said in zip(starts, ends, verdicts, strict=True)]
 
     return lambda pairs, first: compute(partial(told, pairs))
 

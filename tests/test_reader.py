@@ -13,6 +13,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors import safe_open
 from safetensors.torch import save_file
 from transformers import AutoTokenizer, BertConfig, BertForQuestionAnswering
 
@@ -62,6 +63,27 @@ def test_a_passage_beside_the_point_is_given_up_unless_it_is_the_first(reader: R
     read, best = reader.read(question, [fares, gust])
     assert HOPELESS < read.score < 0 < best.score
     assert "132 km/h" in best.text
+
+
+def test_its_verdict_tells_what_is_asked_from_what_is_nearly_asked(reader: Reader) -> None:
+    gust = passage("Ferries stood still. The strongest gust blew at 132 km/h at noon.")
+    questions = ("How fast was the strongest gust?", "How fast was the second strongest ferry?")
+    (true,), (deceiving,) = (reader.read(question, [gust]) for question in questions)
+    assert true.verdict is not None
+    assert deceiving.verdict is not None
+    assert true.verdict > deceiving.verdict
+
+
+def test_the_verdict_is_the_mean_of_those_fitted_without_a_fold(reader: Reader) -> None:
+    gust = passage("Ferries stood still. The strongest gust blew at 132 km/h at noon.")
+    question = "How fast was the strongest gust?"
+    (whole,) = reader.read(question, [gust])
+    with safe_open(ADAPTER, "pt") as stored:
+        folds = range(len(stored.get_tensor("verdict.bias")))
+    each = [Reader(fold=fold).read(question, [gust])[0] for fold in folds]
+    assert {(r.start, r.end, r.score) for r in each} == {(whole.start, whole.end, whole.score)}
+    assert len({r.verdict for r in each}) == len(folds) > 1
+    assert np.mean([r.verdict for r in each]) == pytest.approx(whole.verdict, abs=1e-3)
 
 
 def test_a_tokenizer_is_used_by_one_thread_at_a_time(
@@ -148,6 +170,7 @@ def test_any_model_of_the_kind_can_be_named(tmp_path: Path) -> None:
     tokenizer.save_pretrained(tmp_path)
     (reading,) = Reader(str(tmp_path)).read("Where?", [passage("In the harbour.")])
     assert reading.text in "In the harbour."
+    assert reading.verdict is None
 
 
 def test_a_reader_that_is_not_there_is_named(tmp_path: Path) -> None:

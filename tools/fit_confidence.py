@@ -7,8 +7,9 @@ other one stands in one collection TOGETHER. Each is asked the questions that it
 that SQuAD 2.0 wrote to deceive, some about other articles, and some of its own with a name, or a
 word, exchanged for one that it does not hold. Half of all is answered; of the others those about
 other articles count for four fifths. Articles are dealt into five folds: the figures are those of
-articles that were not fitted on. Only articles count that the reader was not trained on; with
---plain it fits the weights that are used without a reader, on all of them.
+articles that were not fitted on. Only articles count that the reader was not trained on, each read
+with a verdict that was not fitted on it; with --plain it fits the weights that are used without a
+reader, on all of them.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from dataclasses import asdict, astuple, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from reader_examples import held_out, rows
+from reader_examples import FOLDS, folds, held_out, rows
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
@@ -46,17 +47,21 @@ from search.reasons import explain
 HOMES = Path("build/confidence")
 TOGETHER = "together"  # the collection of every other article
 SHARES = {"answered": 0.5, "elsewhere": 0.4, "exchanged": 0.03, "altered": 0.03, "deceiving": 0.04}
+# Where there is a verdict, with these the weights are learnt, and with those made a probability:
+# about other articles any weights tell, and about what is nearly asked only the right ones.
+LEARNT = {**SHARES, "elsewhere": 0.14, "deceiving": 0.3}
 EACH = 40  # questions of each kind and article, unless --each says otherwise
 _NAME = re.compile(r"(?<=\w )[A-Z][a-z]+(?: [A-Z][a-z]+)*")
 
 
 @dataclass(frozen=True)
 class Case:
-    """A question put to an article, and whether that answers it."""
+    """A question put to an article, and whether that answers it; and the article it was made of."""
 
     article: str
     question: str
     kind: str
+    origin: str
 
     @property
     def answered(self) -> bool:
@@ -89,13 +94,17 @@ def read_cases(
     cases = []
     for name, kinds in asked.items():
         for kind, texts in kinds.items():
-            cases += [Case(name, t, kind) for t in chance.sample(texts, min(EACH, len(texts)))]
+            cases += [
+                Case(name, t, kind, name) for t in chance.sample(texts, min(EACH, len(texts)))
+            ]
         others = [t for other in asked if other != name for t in asked[other]["answered"]]
-        cases += [Case(name, t, "elsewhere") for t in chance.sample(others, EACH // 2)]
-        cases += [Case(name, t, "exchanged") for t in exchanged(kinds["answered"], others, chance)]
+        cases += [Case(name, t, "elsewhere", name) for t in chance.sample(others, EACH // 2)]
+        cases += [
+            Case(name, t, "exchanged", name) for t in exchanged(kinds["answered"], others, chance)
+        ]
         held = {word.term for row in articles[name] for word in words(row["text"])}
         cases += [
-            Case(name, t, "altered") for t in altered(kinds["answered"], others, held, chance)
+            Case(name, t, "altered", name) for t in altered(kinds["answered"], others, held, chance)
         ]
     together = list(asked)[::2]
     articles[TOGETHER] = [row for name in together for row in articles[name]]
@@ -103,7 +112,7 @@ def read_cases(
         if case.article in together and case.kind != "elsewhere":
             cases.append(replace(case, article=TOGETHER))
         elif case.article not in together and case.answered:
-            cases.append(Case(TOGETHER, case.question, "elsewhere"))
+            cases.append(replace(case, article=TOGETHER, kind="elsewhere"))
     return articles, cases
 
 
@@ -176,8 +185,12 @@ class Remembering(Encoder):
 
 
 def collect(
-    articles: Mapping[str, list[dict]], cases: Sequence[Case], reader: Reader | None
+    articles: Mapping[str, list[dict]],
+    cases: Sequence[Case],
+    readers: Sequence[Reader | None],
+    fold: Mapping[str, int],
 ) -> list[tuple[Case, Features]]:
+    """The features of each case, by the reader of its fold."""
     encoder = Remembering()
     found = []
     for number, (name, paragraphs) in enumerate(articles.items()):
@@ -189,8 +202,9 @@ def collect(
         opened = Home(home / "home")
         opened.indexer.encoder = encoder
         opened.indexer.index([corpus], lambda progress: None, jsonl=True)
-        engine = Engine(opened.store, encoder, reader=reader)
+        engines = [Engine(opened.store, encoder, reader=reader) for reader in readers]
         for case in cases:
+            engine = engines[fold.get(case.origin, 0)]
             if case.article == name and (one := features_of(engine, case.question)):
                 found.append((case, one))
         opened.close()
@@ -210,14 +224,23 @@ def calibration_error(truth: np.ndarray, told: np.ndarray, bins: int = 10) -> fl
     )
 
 
-def balanced(cases: Sequence[Case]) -> np.ndarray:
+def balanced(kinds: np.ndarray, shares: Mapping[str, float]) -> np.ndarray:
     """Weights that give each kind its share."""
-    kinds = np.array([case.kind for case in cases])
-    weights = np.zeros(len(cases))
+    weights = np.zeros(len(kinds))
     for kind in set(kinds):
-        share = SHARES[kind]
-        weights[kinds == kind] = share / (kinds == kind).sum()
-    return weights * len(cases)
+        weights[kinds == kind] = shares[kind] / (kinds == kind).sum()
+    return weights * len(kinds)
+
+
+def fitted(
+    x: np.ndarray, y: np.ndarray, kinds: np.ndarray, learnt: Mapping[str, float]
+) -> tuple[float, np.ndarray]:
+    """Intercept and weights, learnt with some shares, and made a probability with ``SHARES``."""
+    line = LogisticRegression(max_iter=1000).fit(x, y, balanced(kinds, learnt))
+    scores = line.decision_function(x)[:, None]
+    scale = LogisticRegression(max_iter=1000).fit(scores, y, balanced(kinds, SHARES))
+    slope = scale.coef_[0, 0]
+    return float(slope * line.intercept_[0] + scale.intercept_[0]), slope * line.coef_[0]
 
 
 def main() -> None:
@@ -225,38 +248,39 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--plain", action="store_true", help="without a reader")
     options = parser.parse_args()
-    held = None if options.plain else held_out(options.data / "squad-v1.1-dev")
+    squad = options.data / "squad-v1.1-dev"
+    held = None if options.plain else held_out(squad)
+    of = {} if options.plain else folds(squad)
+    readers = [None] if options.plain else [Reader(fold=k) for k in range(FOLDS)]
     articles, cases = read_cases(options.data / "squad-v2.0-dev", held, random.Random(1))
-    found = collect(articles, cases, None if options.plain else Reader())
+    found = collect(articles, cases, readers, of)
     kept = [case for case, _ in found]
     x = np.array([[value or 0.0 for value in astuple(one)] for _, one in found])
     y = np.array([case.answered for case in kept])
-    weight = balanced(kept)
+    kinds = np.array([case.kind for case in kept])
     np.savez(
         HOMES / "features.npz",
         x=x,
         y=y,
-        kinds=[c.kind for c in kept],
+        kinds=kinds,
         articles=[c.article for c in kept],
     )
     # The questions of TOGETHER are those of other collections, so it is in no fold but its own.
     fold = np.array(
         [5 if c.article == TOGETHER else list(articles).index(c.article) % 5 for c in kept]
     )
-    told = np.zeros(len(y))
-    for held in range(6):
-        fitted = LogisticRegression(max_iter=1000).fit(
-            x[(fold != held) & (fold != 5)],
-            y[(fold != held) & (fold != 5)],
-            weight[(fold != held) & (fold != 5)],
-        )
-        told[fold == held] = fitted.predict_proba(x[fold == held])[:, 1]
     report("as it ships", kept, np.array([probability(one) for _, one in found]))
-    report("fitted, on articles held out", kept, told)
-    final = LogisticRegression(max_iter=1000).fit(x, y, weight)
-    print(f"INTERCEPT = {final.intercept_[0]:.3f}")
-    for name, value in zip(asdict(found[0][1]), final.coef_[0], strict=True):
-        print(f"  {name}={value:.3f}")
+    for name, width, learnt in (("without a verdict", 7, SHARES), ("with one", 8, LEARNT)):
+        told = np.zeros(len(y))
+        for held in range(6):
+            at, out = (fold != held) & (fold != 5), fold == held
+            intercept, weights = fitted(x[at, :width], y[at], kinds[at], learnt)
+            told[out] = 1 / (1 + np.exp(-intercept - x[out, :width] @ weights))
+        report(f"fitted {name}, on articles held out", kept, told)
+        intercept, weights = fitted(x[:, :width], y, kinds, learnt)
+        print(f"intercept {intercept:.3f}")
+        for feature, value in zip(asdict(found[0][1]), weights, strict=False):
+            print(f"  {feature}={value:.3f}")
 
 
 def report(name: str, cases: Sequence[Case], told: np.ndarray) -> None:

@@ -62,16 +62,28 @@ def seen(
     yield from share([partial(one, row) for row in range(len(read)) if own[row].any()])
 
 
+def trained(encoder: Encoder) -> tuple[Any, Bert, Any]:
+    """The tokenizer of the reader, its network, and the whole model."""
+    model = BertForQuestionAnswering(AutoConfig.from_pretrained(encoder.path))
+    taught = unpack(installed(Path(encoder.path)), encoder.identity, ADAPTER)
+    model.load_state_dict(taught, strict=False)
+    return AutoTokenizer.from_pretrained(encoder.path), Bert(model.bert), model
+
+
+def keep(fitted: dict[str, Tensor]) -> None:
+    """Add to the reader's weights."""
+    with safe_open(ADAPTER, "pt") as stored:
+        metadata = stored.metadata()
+    save_file(load_file(ADAPTER) | fitted, ADAPTER, metadata=metadata)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, required=True)
     options = parser.parse_args()
     encoder = Encoder()
     found = training(options.data, encoder)
-    model = BertForQuestionAnswering(AutoConfig.from_pretrained(encoder.path))
-    taught = unpack(installed(Path(encoder.path)), encoder.identity, ADAPTER)
-    model.load_state_dict(taught, strict=False)
-    network, tokenizer = Bert(model.bert), AutoTokenizer.from_pretrained(encoder.path)
+    tokenizer, network, model = trained(encoder)
     chance = random.Random(1)
     rows = [
         row
@@ -87,10 +99,7 @@ def main() -> None:
     weight, bias = fitted(looks[~check], scores[~check])
     report(looks[check] @ weight + bias, scores[check])
     weight, bias = fitted(looks, scores)
-    guess = {"exit.weight": torch.from_numpy(weight), "exit.bias": torch.tensor(bias)}
-    with safe_open(ADAPTER, "pt") as stored:
-        metadata = stored.metadata()
-    save_file(load_file(ADAPTER) | guess, ADAPTER, metadata=metadata)
+    keep({"exit.weight": torch.from_numpy(weight), "exit.bias": torch.tensor(bias)})
 
 
 def fitted(looks: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, float]:

@@ -25,6 +25,7 @@ from index.values import Filter, Passage
 from search.engine import Engine
 
 HOMES = Path("build/reader")
+FOLDS = 6  # of the articles that are kept for validation, for figures of what is fitted on them
 KEPT = 10  # passages of each kind that are kept for a question, best first
 Keep = Callable[[str], bool]
 
@@ -64,6 +65,11 @@ def held_out(folder: Path) -> set[str]:
     return set(sorted({row["title"] for row in rows(folder / "corpus.jsonl")})[1::2])
 
 
+def folds(folder: Path) -> dict[str, int]:
+    """The fold of each article that is kept for validation."""
+    return {title: i % FOLDS for i, title in enumerate(sorted(held_out(folder)))}
+
+
 def opened(name: str, paragraphs: Iterable[dict[str, Any]], encoder: Encoder) -> Engine:
     """The product's engine over some paragraphs."""
     home = HOMES / name
@@ -86,24 +92,23 @@ def examples(folder: Path, encoder: Encoder, keep: Keep = lambda title: True) ->
         line.split("\t")[:2] for line in (folder / "qrels/test.tsv").read_text().splitlines()
     )
     answers = {row["_id"]: row["answers"] for row in rows(folder / "answers.jsonl")}
-    titles = {row["_id"]: row["title"] for row in rows(folder / "corpus.jsonl")}
     asked = []
-    title = ""
-    for row in rows(folder / "queries.jsonl"):  # unanswerable ones follow those of their article
-        title = titles.get(relevant.get(row["_id"], ""), title)
-        if relevant.get(row["_id"]) in kept or (row["_id"] not in relevant and keep(title)):
-            asked.append((row["_id"], row["text"]))
-    vectors = encoder.encode([text for _, text in asked], batch=128)
+    paragraph = ""
+    for row in rows(folder / "queries.jsonl"):  # unanswerable ones follow those of their paragraph
+        paragraph = relevant.get(row["_id"], paragraph)
+        if paragraph in kept:
+            asked.append((row["_id"], row["text"], paragraph))
+    vectors = encoder.encode([text for _, text, _ in asked], batch=128)
     found = []
     with engine.store.snapshot() as snapshot:
         held = _by_document(snapshot)
         everything = snapshot.select(Filter())
-        for (id, text), vector in zip(asked, vectors, strict=True):
+        for (id, text, paragraph), vector in zip(asked, vectors, strict=True):
             ranked = engine.rank(
                 snapshot, text, partial(np.asarray, vector), everything, "hybrid", 20
             )
             best = snapshot.fetch(ranked.ids[:20])
-            one = _example(id, text, answers[id], held.get(relevant.get(id, ""), []), best)
+            one = _example(id, text, answers[id], held.get(paragraph, []), best)
             if one.passage or not answers[id]:  # else the splitting has cut through the answer
                 found.append(one)
     engine.store.close()
@@ -129,6 +134,8 @@ def _example(
                 places.append((start - one.start, end - one.start))
     wanted = {answer["text"].lower() for answer in answers}
     others: dict[bool, list[Text]] = {True: [], False: []}
+    if not answers:  # the paragraph that the question was written to deceive of comes first
+        best = sorted(best, key=lambda one: one not in own)
     for one in best:
         if one != passage:
             others[any(answer in one.text.lower() for answer in wanted)].append(_text(one))

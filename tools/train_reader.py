@@ -4,7 +4,7 @@
 
 It starts from the MiniLM weights that are installed with the embedded model. A run that was
 stopped goes on from its last checkpoint in ``build/reader``. ``tools/fit_exit.py`` must follow,
-and ``tools/fit_confidence.py``. See docs/reader.md for its figures.
+``tools/fit_verdict.py`` and ``tools/fit_confidence.py``. See docs/reader.md for its figures.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def drawn(example: Example, count: int, chance: random.Random) -> Iterator[tuple
     """Other passages for a question, better ones sooner; and whether each is a rival."""
     misleading, rivals = list(example.misleading), list(example.rivals)
     if example.passage is None:
-        misleading, rivals = misleading[:3], []  # a question to deceive is about one of these
+        misleading = misleading[:1]  # the paragraph that the question was written to deceive of
     for _ in range(count):
         whole = example.passage
         if whole and chance.random() < CUT and (left := without(whole, example.answers)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -180,6 +181,14 @@ def test_where_the_reader_finds_nothing_nothing_is_answered(fish: Store) -> None
     assert answer.results
 
 
+@pytest.mark.parametrize(("text", "counts"), [(QUESTION, True), ("herring quota tonnes", False)])
+def test_the_verdict_is_of_a_question_alone(fish: Store, text: str, counts: bool) -> None:
+    engines = [Engine(fish, CheapEncoder(), reader=Judging(verdict)) for verdict in (3.0, -9.0)]
+    high, low = (engine.answer(text).confidence for engine in engines)
+    assert (high > low) is counts
+    assert (high == low) is not counts
+
+
 @pytest.mark.parametrize(("threshold", "answered"), [(0.0, True), (1.0, False)])
 def test_the_threshold_decides(fish: Store, threshold: float, answered: bool) -> None:
     engine = reading(fish, {"28,500 tonnes this": 0.0}, threshold=threshold)
@@ -237,6 +246,17 @@ def test_the_value_of_another_thing_in_as_many_words_is_not_shown(store: Store) 
     engine = reading(store, {"28,500 tonnes": 9.0, "34,000 tonnes": 8.0})
     answer = engine.answer("How many tonnes is the herring quota this year?")
     assert [c.passage.document.uri for c in answer.citations] == ["herring"]
+
+
+class Judging(Knowing):
+    """A reader that finds the answer, and gives one verdict on all of them."""
+
+    def __init__(self, verdict: float) -> None:
+        super().__init__({"28,500 tonnes this": 2.0})
+        self.verdict = verdict
+
+    def _one(self, passage: Passage) -> Reading:
+        return replace(super()._one(passage), verdict=self.verdict)
 
 
 class Twofold(Knowing):

@@ -57,7 +57,7 @@ class Settings:
     fusion: Literal["convex", "reciprocal"] = _text("convex", "reciprocal")
     semantic_weight: float = _number(0.8, 0, 1)  # of the semantic leg in the convex fusion
     reader: str = _text("default")  # "none", or a question-answering model: a folder, on the hub
-    read: int = _number(5, 1, 50)  # passages that the reader reads for a question
+    read: int = _number(5, 1, 50)  # passages that the reader reads at a time
     threshold: float = _number(0.6, 0, 1)  # at least this likely, and an answer is given
     cache: int = _number(500, 0, 100_000)  # replies that are kept while nothing changes
     host: str = _text("127.0.0.1")

@@ -26,7 +26,7 @@ from search.quotes import Sentence, around, best_sentences, share, verified
 from search.reader import Reading
 from search.results import Citation, Result, Role
 
-READ = 5  # passages that are read, or whose sentences are compared with the question
+READ = 5  # passages that are read at a time, or whose sentences are compared with the question
 QUOTES = 4  # quotes of one answer, at most
 CLOSE = (
     0.85  # chosen without a reader, a further quote must reach this part of the best one's score
@@ -59,7 +59,8 @@ class Asked:
     """One question, and what was found for it.
 
     ``known`` says how frequent its words are, ``weights`` how much each matters. ``results`` are
-    its best passages; ``readings`` are those of the first of them, in their order, or none.
+    its best passages; ``readings`` are those of the first in their order, at times of more than
+    there are results, or none.
     """
 
     text: str

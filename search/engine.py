@@ -63,10 +63,11 @@ class Engine:
     ) -> None:
         """``weight`` is the semantic leg's share in the convex fusion, from 0 to 1.
 
-        ``reader`` reads the best ``read`` passages of a question; None leaves quotes to be chosen
-        by sentence. An answer is given from the probability ``threshold`` on. Each step is taken
-        within ``step``, which may measure it, or stop the question there by raising. ``cache`` is
-        how many replies are kept, to be given again while the collection stays as it is.
+        ``reader`` reads the best ``read`` passages of a question, and as many more where those say
+        next to nothing; None leaves quotes to be chosen by sentence. An answer is given from the
+        probability ``threshold`` on. Each step is taken within ``step``, which may measure it, or
+        stop the question there by raising. ``cache`` is how many replies are kept, to be given
+        again while the collection stays as it is.
         """
         self.store = store
         self.encoder = encoder
@@ -318,16 +319,24 @@ class Engine:
     def reread(self, snapshot: Snapshot, text: str, ranked: Ranked) -> Ranked:
         """The same candidates, the first few of them ordered by what the reader finds in them too.
 
-        Where it finds next to nothing, as many more are read. Nothing is read without a reader, or
-        where the first is in a language it has not learnt; and none that stands so far below the
-        first that it would hardly answer better.
+        Where it finds next to nothing to a question, as many more are read. Nothing is read without
+        a reader, or where the first is in a language it has not learnt; and none that stands so far
+        below the first that it would hardly answer better.
         """
-        readings = self._read(snapshot, text, ranked, 0) if text and self.reader else []
-        if not readings:
+        passages = snapshot.fetch(ranked.ids[: self.read]) if text and self.reader else []
+        if not passages or not self._reads(passages[0]):
             return ranked
-        if max(reading.score for reading in readings) < NOTHING:
-            readings += self._read(snapshot, text, ranked, self.read)
         place = {id: i for i, id in enumerate(ranked.ids[: 2 * self.read])}
+        best = ranked.scores[place[passages[0].id]]  # damaged ones are not fetched
+
+        def near(passage: Passage) -> bool:
+            score = ranked.scores[place[passage.id]]
+            return self._reads(passage) and score >= best - REACH
+
+        readings = self._read(text, passages, near)
+        if asks(text) and max(reading.score for reading in readings) < NOTHING:
+            more = snapshot.fetch(ranked.ids[self.read : 2 * self.read])
+            readings += self._read(text, more, near)
         first = [place[reading.passage.id] for reading in readings]
         fused = np.array([ranked.scores[i] for i in first])
         scores = fused + answering(np.array([r.score for r in readings]), asks(text))
@@ -341,19 +350,12 @@ class Engine:
             readings=tuple(readings[i] for i in order),
         )
 
-    def _read(self, snapshot: Snapshot, text: str, ranked: Ranked, start: int) -> list[Reading]:
-        """What the reader finds in the candidates from the place ``start`` on, so many at a time.
-
-        Damaged ones are not among them.
-        """
-        passages = snapshot.fetch(ranked.ids[start : start + self.read])
-        if not passages or not (start or self._reads(passages[0])):
-            return []
-        scores = dict(zip(ranked.ids, ranked.scores, strict=True))
-        least = (ranked.scores[0] if start else scores[passages[0].id]) - REACH
-        near = [p for p in passages if self._reads(p) and scores[p.id] >= least]
+    def _read(
+        self, text: str, passages: Sequence[Passage], near: Callable[[Passage], bool]
+    ) -> list[Reading]:
+        """What the reader finds in each passage; nothing in those that aren't near enough."""
         with self.step("reading"):
-            read = self._readings(text, tuple(near))
+            read = self._readings(text, tuple(filter(near, passages)))
         found = {reading.passage.id: reading for reading in read}
         return [found.get(p.id) or Reading(p, p.start, p.end, UNREAD) for p in passages]
 

@@ -209,7 +209,7 @@ def _default(fold: int | None) -> tuple[Any, Scores]:
     model: Any = BertForQuestionAnswering(AutoConfig.from_pretrained(encoder.path))
     taught = unpack(installed(Path(encoder.path)), encoder.identity, ADAPTER)
     model.load_state_dict(taught, strict=False)
-    # Each row was fitted without a fold of the articles; their mean is as good as a fit on all.
+    # Each row was fitted without a fold of the articles; their mean stands for a fit on all.
     rows = taught["verdict.weight"], taught["verdict.bias"]
     verdict = tuple(row.mean(0) if fold is None else row[fold] for row in rows)
     guess = taught["exit.weight"], taught["exit.bias"]
@@ -265,7 +265,7 @@ def pooled(values: Any, there: Any, kinds: Any) -> Any:
 
 
 def asked(values: Any, there: Any, kinds: Any) -> Any:
-    """What the verdict looks at, half way and at the end: twice the width of what ``pooled`` takes.
+    """What the verdict looks at after ``EXIT`` layers, and again after all: twice the width.
 
     The first token, and the mean of the question's: what of it was found, and what was not.
     """

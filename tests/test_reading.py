@@ -53,6 +53,14 @@ def reading(store: Store, answers: Mapping[str, float], **options: object) -> En
     return Engine(store, CheapEncoder(), reader=Knowing(answers), **options)
 
 
+def spoil(store: Store, passage: Passage) -> None:
+    """Let the text of its document differ from what was stored."""
+    with sqlite3.connect(store.home / "catalog.db") as db:
+        wrong = "UPDATE texts SET text = CAST('Else.' AS BLOB) WHERE document_id = ?"
+        db.execute(wrong, [passage.document.id])
+    db.close()
+
+
 @pytest.fixture
 def fish(store: Store) -> Store:
     """Four documents that speak of the quota."""
@@ -134,6 +142,13 @@ def test_where_the_first_say_nothing_as_many_more_are_read(
     assert [r.why.reader for r in found].count(None) == (0 if read_on else 2)
 
 
+def test_more_is_read_near_the_first_sound_one(fish: Store) -> None:
+    plain = [r.passage for r in Engine(fish, CheapEncoder()).search(QUESTION).results]
+    spoil(fish, plain[0])
+    engine = reading(fish, {plain[3].text: 9.0}, read=2)
+    assert engine.search(QUESTION, read=True).results[0].passage == plain[3]
+
+
 def test_what_stands_far_below_the_first_is_not_read(fish: Store) -> None:
     commit(fish, drafted("ferry", "The ferry sails on Monday."), drafted("fog", "Fog."))
     plain = Engine(fish, CheapEncoder()).search(QUESTION).results
@@ -145,11 +160,9 @@ def test_what_stands_far_below_the_first_is_not_read(fish: Store) -> None:
 
 
 def test_what_is_read_keeps_its_score_beside_a_damaged_document(fish: Store) -> None:
-    plain = {r.passage.id: r.score for r in Engine(fish, CheapEncoder()).search(QUESTION).results}
-    with sqlite3.connect(fish.home / "catalog.db") as db:
-        wrong = "UPDATE texts SET text = CAST('Else.' AS BLOB) WHERE document_id = ?"
-        db.execute(wrong, [next(iter(plain))])
-    db.close()
+    results = Engine(fish, CheapEncoder()).search(QUESTION).results
+    plain = {result.passage.id: result.score for result in results}
+    spoil(fish, results[0].passage)
     found = reading(fish, {"31,000": 9.0}).search(QUESTION, read=True).results
     assert {r.passage.id for r in found} == set(plain) - {next(iter(plain))}
     gained = {r.passage.text: r.score - plain[r.passage.id] for r in found}

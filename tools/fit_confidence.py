@@ -7,8 +7,9 @@ other one stands in one collection TOGETHER. Each is asked the questions that it
 that SQuAD 2.0 wrote to deceive, some about other articles, and some of its own with a name, or a
 word, exchanged for one that it does not hold. Half of all is answered; of the others those about
 other articles count for four fifths. Articles are dealt into five folds: the figures are those of
-articles that were not fitted on. Only articles count that the reader was not trained on, each read
-with a verdict that was not fitted on it; with --plain it fits the weights that are used without a
+articles that were not fitted on. Only articles count that the reader was not trained on, each asked
+with a verdict that was not fitted on its paragraphs (TOGETHER: on those of the article that the
+question was made of); with --plain it fits the weights that are used without a
 reader, on all of them.
 """
 

@@ -3,10 +3,10 @@
     python tools/fit_verdict.py --data DIR   # after tools/train_reader.py
 
 Of a paragraph SQuAD 2.0 asks questions that it answers, and others that were written to deceive.
-A logistic regression tells these from those by what stands in the network half way and at the
-end. The articles kept for validation are dealt into folds, and it is fitted as often, each time
-without one of them: of those that the reader was trained on it is too sure to be learnt from
-alone. All fits are kept, so that figures can be taken on articles that were not fitted on.
+A logistic regression tells these from those by what stands in the network after ``EXIT`` layers
+and after all. The articles kept for validation are dealt into folds, and it is fitted as often,
+each time without one of them: of those that the reader was trained on it is too sure to be learnt
+from alone. All fits are kept, so that figures can be taken on articles that were not fitted on.
 """
 
 from __future__ import annotations

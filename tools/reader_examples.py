@@ -135,7 +135,7 @@ def _example(
     wanted = {answer["text"].lower() for answer in answers}
     others: dict[bool, list[Text]] = {True: [], False: []}
     if not answers:  # the paragraph that the question was written to deceive of comes first
-        best = sorted(best, key=lambda one: one not in own)
+        best = [*own, *(one for one in best if one not in own)]
     for one in best:
         if one != passage:
             others[any(answer in one.text.lower() for answer in wanted)].append(_text(one))

@@ -319,9 +319,9 @@ class Engine:
     def reread(self, snapshot: Snapshot, text: str, ranked: Ranked) -> Ranked:
         """The same candidates, the first few of them ordered by what the reader finds in them too.
 
-        Where it finds next to nothing to a question, as many more are read. Nothing is read without
-        a reader, or where the first is in a language it has not learnt; and none that stands so far
-        below the first that it would hardly answer better.
+        Where it finds next to nothing to a question, as many more are read, and those that say more
+        take part. Nothing is read without a reader, or where the first is in a language it has not
+        learnt; and none that stands so far below the first that it would hardly answer better.
         """
         passages = snapshot.fetch(ranked.ids[: self.read]) if text and self.reader else []
         if not passages or not self._reads(passages[0]):
@@ -336,7 +336,7 @@ class Engine:
         readings = self._read(text, passages, near)
         if asks(text) and max(reading.score for reading in readings) < NOTHING:
             more = snapshot.fetch(ranked.ids[self.read : 2 * self.read])
-            readings += self._read(text, more, near)
+            readings += [r for r in self._read(text, more, near) if r.score >= NOTHING]
         first = [place[reading.passage.id] for reading in readings]
         fused = np.array([ranked.scores[i] for i in first])
         scores = fused + answering(np.array([r.score for r in readings]), asks(text))

@@ -7,7 +7,6 @@ one transaction of the catalog names the segment, changes the rows and advances 
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shutil
@@ -16,7 +15,6 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from math import log as log_of
 from pathlib import Path
 
@@ -26,15 +24,15 @@ import numpy.typing as npt
 from index.catalog import Catalog
 from index.changes import Changes, Draft
 from index.disk import of_disk
-from index.documents import named_by
 from index.embeddings import EmbeddingStore, Encoder, Half
 from index.errors import KhazriError
 from index.keyword import ANALYZER, Entry
 from index.locks import Busy, locked
-from index.rows import Rows, digest, read_anew
+from index.rows import Rows
 from index.segments import Damaged, Files, Segment, build, load_files, open_segment
 from index.snapshot import Mask, Snapshot, View
 from index.stored import fetch, spoken
+from index.twins import without_twins
 from index.vectors import gathered
 
 log = logging.getLogger("khazri.store")
@@ -156,7 +154,7 @@ class Store:
             self._sweep(db)
             passage = _next(db, "passages")
             ids = _document_ids(db, drafts)
-            drafts = _without_twins(db, changes, drafts, ids)
+            drafts = without_twins(db, changes, drafts, ids)
             count = sum(len(draft.spans) for draft in drafts)
             segment = self.reserve() if count else 0
         files: Files = {}
@@ -346,49 +344,6 @@ def _document_ids(db: sqlite3.Connection, drafts: Sequence[Draft]) -> list[int]:
         ids.append(int(row[0]) if row else following)
         following += not row
     return ids
-
-
-def _without_twins(
-    db: sqlite3.Connection, changes: Changes, drafts: Sequence[Draft], ids: Sequence[int]
-) -> list[Draft]:
-    """The drafts, without the passages of those whose text is indexed under another name.
-
-    What this very commit may change or remove does not count as that other one.
-    """
-    touched = {*ids, *changes.removals, *read_anew(db, changes.read)}
-    seen: set[tuple[object, ...]] = set()
-    kept = []
-    for draft, id in zip(drafts, ids, strict=True):
-        hash = digest(draft.text.encode())
-        like = (hash, *_likeness(draft.title, draft.uri, draft))
-        rows = db.execute(
-            "SELECT id, title, uri, type, published, language, tags, passages FROM documents"
-            " WHERE text_hash = ?",
-            [hash],
-        ).fetchall()
-        own = any(row["id"] == id and row["passages"] for row in rows)
-        # One without passages gets them when what has them changes or goes.
-        standing = any(
-            row["id"] not in touched and like == (hash, *_likeness(row["title"], row["uri"], row))
-            for row in rows
-        )
-        if like in seen or (standing and not own):
-            draft = replace(draft, spans=(), keys=())
-        seen.add(like)
-        kept.append(draft)
-    return kept
-
-
-def _likeness(title: str, uri: str, one: Draft | sqlite3.Row) -> tuple[object, ...]:
-    """What two documents of one text must share to be one: all that is searched or filtered by.
-
-    Titles that are only the names of files do not count.
-    """
-    if isinstance(one, Draft):
-        rest = (one.type, one.published, one.language, json.dumps(one.tags))
-    else:
-        rest = (one["type"], one["published"], one["language"], one["tags"])
-    return "" if title == named_by(uri) else title, *rest
 
 
 def _entries(drafts: Sequence[Draft], first: int) -> Iterator[Entry]:

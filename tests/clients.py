@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, NamedTuple
 
+from conftest import CheapEncoder
 from flask.testing import FlaskClient
 
 from index.documents import Given
@@ -111,3 +112,12 @@ def wait_until(true: Callable[[], bool]) -> None:
     while not true():
         assert time.monotonic() < until, "not within a minute"
         time.sleep(0.05)
+
+
+@contextmanager
+def app_of(path: Path, *given: str) -> Iterator[FlaskClient]:
+    """A client of an empty home with these settings."""
+    home = Home(path / "home", given=given)
+    home.encoder = CheapEncoder()
+    yield create_app(home, engine_over(home)).test_client()
+    home.close()

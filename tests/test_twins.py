@@ -99,6 +99,7 @@ Step = st.lists(
 @settings(max_examples=60)
 @given(st.lists(Step, max_size=8))
 @example([[("c", TEXT)], [("a", TEXT), ("b", TEXT), ("c", OTHER)]])
+@example([[("a", TEXT), ("b", TEXT)], [("c", TEXT), ("a", TEXT)]])
 def test_every_text_is_found_once_whatever_comes_and_goes(
     tmp_path_factory: pytest.TempPathFactory, steps: list[list[tuple[str, str]]]
 ) -> None:

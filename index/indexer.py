@@ -15,19 +15,18 @@ from pathlib import Path
 from index.batches import Made, ahead, batches, behind
 from index.changes import Changes, Draft, Failed
 from index.comparison import compare
-from index.disk import of_disk
 from index.documents import Given, embedding_texts
 from index.embeddings import Encoder
 from index.errors import KhazriError
 from index.locks import locked
-from index.making import of_file, of_given, of_source
-from index.originals import Removal, given_again, kept_file
-from index.plan import Options, Part, Plan, Settled
+from index.making import of_file, of_given, of_removal, of_source
+from index.originals import Removal, keep
+from index.plan import Options, Plan, Settled
 from index.progress import Cancelled as Cancelled
 from index.progress import Progress as Progress
 from index.progress import Watcher as Watcher
 from index.rows import digest
-from index.sources import File, amending, covering, listed, place, register, retag
+from index.sources import amending, covering, listed, place, register, retag
 from index.store import NotEmbedded, Store
 from index.stored import Source
 from index.values import file_of
@@ -321,12 +320,12 @@ class Indexer:
             if made[-1].drafts:
                 originals[digest(item.data)] = item.data
         for hash, data in originals.items():
-            self._keep(data, hash)
+            keep(self.store.home, data, hash)
         stored = [one for one in made if one.drafts]
         generation = self.commit(stored, Progress(), lambda progress: None) if stored else 0
         for hash, data in originals.items():
             if not (self.store.home / "uploads" / hash).exists():  # compacted before the commit
-                self._keep(data, hash)
+                keep(self.store.home, data, hash)
             while self.store.merge(QUICK):  # a larger one is left to the next run
                 pass
         with self.store.snapshot() as snapshot:
@@ -345,17 +344,6 @@ class Indexer:
                 [one.source_id, one.uri],
             ).fetchone()
         return Outcome(one.uri, True, row[0] if row else None, generation)
-
-    def _keep(self, data: bytes, hash: str) -> None:
-        """Keep the original of an upload under a name of our own."""
-        folder = self.store.home / "uploads"
-        part = folder / f"{hash}.part"
-        try:
-            folder.mkdir(exist_ok=True)
-            part.write_bytes(data)
-            part.replace(folder / hash)
-        except OSError as error:
-            raise of_disk(error, folder) from error
 
     def find(self, name: str) -> int:
         """The id of the document that a person names by its id, its name or its path.
@@ -393,7 +381,7 @@ class Indexer:
         there is nothing to bring it back from.
         """
         self._follow()
-        made = self._again(removed)
+        made = of_removal(self.store, removed, self.encoder)
         drafts = tuple(draft for draft in made.drafts if draft.uri == removed.uri)
         if not drafts:
             why = made.failures[0].reason if made.failures else "it is not in its file any more"
@@ -405,24 +393,6 @@ class Indexer:
         while self.store.merge(QUICK):
             pass
         return self._outcome(drafts[0], generation)
-
-    def _again(self, removed: Removal) -> Made:
-        """What is made of the file of a removed document now."""
-        source = removed.source
-        file = kept_file(self.store, removed)
-        if source.kind == "jsonl" and (given := given_again(removed)):
-            return of_given(source.id, given, self.encoder, source.tags)
-        made = None
-        if file is not None and file.path.is_file():
-            if source.kind == "uploads":
-                data = file.path.read_bytes()
-                return of_file(source.id, file.name, file.name, data, self.encoder)
-            found, uri = file.path.stat(), file_of(removed.uri)
-            one = File(file.path, file.folder, uri, found.st_size, found.st_mtime_ns)
-            made = of_source(Part(source), one, self.encoder)
-        if made is None:
-            raise KhazriError(f"{removed.uri} can't be brought back: its file is gone.")
-        return made
 
 
 def _absolute(name: str) -> str:

@@ -9,12 +9,14 @@ from index.batches import Made
 from index.changes import Failed
 from index.documents import Given, draft, given_draft
 from index.embeddings import Encoder
-from index.errors import Unreadable
+from index.errors import KhazriError, Unreadable
+from index.originals import Removal, given_again, kept_file
 from index.plan import Away, Part, stamp
 from index.readers.process import parts
 from index.rows import digest
 from index.sources import File
-from index.values import within
+from index.store import Store
+from index.values import file_of, within
 
 LARGEST = 256 << 20  # bytes of a file; a larger one is refused
 
@@ -75,6 +77,24 @@ def of_given(source_id: int, one: Given, encoder: Encoder, tags: Sequence[str] =
         return Made(source_id, "", (), (Failed(source_id, one.uri, str(error)),))
     made = replace(made, tags=tuple(dict.fromkeys((*made.tags, *tags))))
     return Made(source_id, "", (made,), ())
+
+
+def of_removal(store: Store, removed: Removal, encoder: Encoder) -> Made:
+    """What is made of the file of a removed document now. Raises ``KhazriError`` if it is gone."""
+    source = removed.source
+    file = kept_file(store, removed)
+    if source.kind == "jsonl" and (given := given_again(removed)):
+        return of_given(source.id, given, encoder, source.tags)
+    made = None
+    if file is not None and file.path.is_file():
+        if source.kind == "uploads":
+            return of_file(source.id, file.name, file.name, file.path.read_bytes(), encoder)
+        found, uri = file.path.stat(), file_of(removed.uri)
+        one = File(file.path, file.folder, uri, found.st_size, found.st_mtime_ns)
+        made = of_source(Part(source), one, encoder)
+    if made is None:
+        raise KhazriError(f"{removed.uri} can't be brought back: its file is gone.")
+    return made
 
 
 def _all_of(file: File) -> bytes:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
 
-from index.disk import open_within
+from index.disk import of_disk, open_within
 from index.documents import Given, read_jsonl
 from index.errors import KhazriError
 from index.sources import find
@@ -60,6 +60,18 @@ class Removal:
     source: Source
     uri: str
     content_hash: str
+
+
+def keep(home: Path, data: bytes, hash: str) -> None:
+    """Keep the original of an upload under a name of our own, its ``hash``."""
+    folder = home / "uploads"
+    part = folder / f"{hash}.part"
+    try:
+        folder.mkdir(exist_ok=True)
+        part.write_bytes(data)
+        part.replace(folder / hash)
+    except OSError as error:
+        raise of_disk(error, folder) from error
 
 
 def original(store: Store, document_id: int) -> Original | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import subprocess
 import sys
 import time
@@ -10,9 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from conftest import CheapEncoder
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from index.documents import Given
 from index.home import Home
@@ -20,6 +24,7 @@ from web.app import create_app
 from web.commands import engine_over
 from web.worker import Worker
 
+API = "/api/v1"
 ROOT = Path(__file__).parent.parent
 
 DOCUMENTS = (
@@ -121,3 +126,20 @@ def app_of(path: Path, *given: str) -> Iterator[FlaskClient]:
     home.encoder = CheapEncoder()
     yield create_app(home, engine_over(home)).test_client()
     home.close()
+
+
+def send(client: FlaskClient, *files: tuple[str, bytes]) -> TestResponse:
+    """Upload files, each by its name."""
+    parts = [(io.BytesIO(data), name) for name, data in files]
+    return client.post(f"{API}/documents", data={"file": parts})
+
+
+def problem(reply: TestResponse, status: int) -> str:
+    """Check that a reply is a problem with this status; return its sentence."""
+    assert reply.status_code == status, reply.text
+    assert reply.mimetype == "application/problem+json"
+    body = json.loads(reply.text)
+    assert set(body) == {"type", "title", "status", "detail", "instance", "request_id"}
+    assert body["status"] == status
+    assert body["instance"] == urlsplit(reply.request.url).path
+    return str(body["detail"])

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from clients import client_of, small_home
+from clients import API, client_of, small_home
 from conftest import CheapEncoder
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
@@ -23,7 +23,6 @@ from werkzeug.test import TestResponse
 from index.home import Home
 from web.serving import Server
 
-API = "/api/v1"
 SECRET = "the password is correct horse battery staple"
 PROSE = "The ferry to Skarrow leaves at nine o'clock every morning of the week, in any weather."
 

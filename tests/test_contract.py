@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import schemathesis
-from clients import client_of, small_home
+from clients import API, client_of, small_home
 from conftest import ROOT, CheapEncoder
 from flask.testing import FlaskClient
 from hypothesis import given, settings
@@ -22,8 +22,6 @@ from openapi_spec_validator import validate
 from index.documents import Given
 from index.home import Home
 from web.contract import operations
-
-API = "/api/v1"
 
 
 @pytest.fixture(scope="module")

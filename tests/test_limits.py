@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from clients import client_of, small_home
+from clients import API, client_of, small_home
 from conftest import CheapEncoder
 from flask.testing import FlaskClient
 from hypothesis import given
@@ -25,7 +25,6 @@ from web import limits, services
 from web.keys import Keys
 from web.limits import Rates
 
-API = "/api/v1"
 SEARCH = f"{API}/search?q=otter"
 
 

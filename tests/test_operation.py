@@ -17,7 +17,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from clients import Service, client_of, small_home, started
+from clients import API, Service, client_of, small_home, started
 from conftest import ROOT, CheapEncoder
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
@@ -28,7 +28,6 @@ from search.engine import Engine
 from web import health, logs
 from web.app import create_app
 
-API = "/api/v1"
 SEARCH = f"{API}/search?q=otter"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import random
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from itertools import zip_longest
@@ -29,13 +30,15 @@ from index.rows import digest
 from index.sources import register
 from index.store import Store
 from index.values import Block, Span, embedding_text
-from search.engine import Engine
+from search.engine import DEPTH, Engine
 from search.reader import Reader
 from search.results import Answer
 
 # How long an example takes depends on the machine; on a clean checkout they are the same each time.
 settings.register_profile("khazri", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("khazri")
+
+MANY = DEPTH + 90  # passages: more than each leg proposes
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "samples"
@@ -281,6 +284,33 @@ def harbour(cheap_homes: None, tmp_path: Path, write: Callable[[str, str], Path]
     made.indexer.add([Upload("letter.txt", b"The lighthouse keeper wrote."), Given("note", "Fog.")])
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """A collection of more passages than each leg proposes, over two segments.
+
+    Shared by the whole run: nobody changes it.
+    """
+    store = Store(tmp_path_factory.mktemp("crowded"))
+    dice = random.Random(7)
+    drafts = [
+        drafted(
+            f"d{n:03}",
+            f"herring number{n} " + " ".join(dice.choices("quota fleet port crown".split(), k=6)),
+            title=dice.choice(["Fleet news", "Port news", ""]),
+            type=dice.choice(["text", "pdf"]),
+            published=dice.choice(
+                [None, *(f"20{y}-0{m}-11" for y in range(20, 25) for m in range(1, 9))]
+            ),
+            tags=tuple(dice.sample(["sea", "land"], dice.randint(0, 2))),
+        )
+        for n in range(MANY)
+    ]
+    commit(store, *drafts[:250])
+    commit(store, *drafts[250:])
+    yield Engine(store, CheapEncoder())
+    store.close()
 
 
 # --- Browsers --------------------------------------------------------------------------------

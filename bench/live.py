@@ -1,14 +1,11 @@
-"""Questions while the collection changes: consistent, soon up to date, and still quick.
+"""Questions while the collection changes: consistent, and soon up to date.
 
-    python bench/live.py [--changes 2000] [--questions 300] [--json FILE]
+    python bench/live.py [--changes 2000] [--json FILE]
 
-First 16 clients ask without pause while another process adds, changes and deletes documents. Each
+16 clients ask without pause while another process adds, changes and deletes documents. Each
 text names its document and version, the writer tells what each generation holds, and every reply
 is compared with the generation that it names: once over the engine, once over ``khazri serve``.
 How long after a commit a question may still miss it is told, too.
-
-Then one client asks ``khazri serve`` at rest, and again while the worker that the service starts
-indexes new files with the real model.
 """
 
 from __future__ import annotations
@@ -30,16 +27,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
-from statistics import quantiles
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from stand_in import StandIn
-from texts import paragraphs
 
 from index.changes import Changes
-from index.documents import Given, given_draft
+from index.documents import Given
 from index.indexer import Indexer, Progress
+from index.making import of_given
 from index.sources import register
 from index.store import Store
 from search.engine import Engine
@@ -48,9 +44,7 @@ WORK = Path("build/bench/live")
 PROCESSES, THREADS = 4, 4  # of the 16 clients
 STEP = 20  # documents that one commit changes, at most
 COMMITS = 50  # whose documents are looked for at once
-SLOWER = 3.0  # times as long as at rest that a question may take while indexing runs
 FINDABLE = 1.0  # seconds after its commit
-SETTLED = 60  # seconds of indexing that are measured, at most
 
 Versions = Mapping[str, int]  # by the name of a document
 Said = tuple[int, str, int, tuple[tuple[str, int], ...]]  # generation, query, total, what was found
@@ -89,12 +83,12 @@ def _write(home: Path, pipe: Connection, changes: int) -> None:
         for _ in range(count - len(some)):
             made += 1
             put[f"doc{made}"] = 1
-        drafts = [
-            given_draft(source, Given(name, text_of(name, version), name), indexer.encoder)
+        batch = [
+            of_given(source, Given(name, text_of(name, version), name), indexer.encoder)
             for name, version in put.items()
         ]
         first = Changes(removals=[indexer.find(name) for name in gone])
-        generation = indexer.commit(drafts, Progress(), lambda progress: None, first)
+        generation = indexer.commit(batch, Progress(), lambda progress: None, first)
         pipe.send((time.monotonic(), generation, put | dict.fromkeys(gone, 0)))
         there = {name: v for name, v in (there | put).items() if name not in gone}
         done += len(put) + len(gone)
@@ -335,69 +329,9 @@ def fresh(name: str) -> Path:
     return path
 
 
-# Latency
-
-
-def latency(questions: int) -> dict[str, float]:
-    """The 95th percentile of a question at rest, and while the worker indexes."""
-    every = paragraphs()
-    files, home = fresh("latency-files"), fresh("latency")
-    stored = [next(every) for _ in range(2_000)]
-    for start in range(0, len(stored), 10):
-        (files / f"{start:06}.txt").write_text("\n\n".join(stored[start : start + 10]))
-    store = Store(home)
-    Indexer(store, StandIn()).index([files], lambda progress: None)
-    store.close()
-    asked = _questions(stored)
-    with serving(home) as address:
-        ask = Http(address)
-
-        def timed() -> float:
-            query = next(asked)
-            began = time.perf_counter()
-            ask.get("search", q=query)
-            return time.perf_counter() - began
-
-        for _ in range(20):
-            timed()
-        rest = [timed() for _ in range(questions)]
-        for number in range(600):
-            (files / f"new-{number:06}.txt").write_text("\n\n".join(next(every) for _ in range(10)))
-        job = ask.get("reindex", method="POST")["id"]
-        while not ask.get(f"jobs/{job}")["progress"].get("passages"):
-            time.sleep(0.1)  # until the model is at work
-        busy, began = [], time.perf_counter()
-        while len(busy) < questions or time.perf_counter() - began < SETTLED / 4:
-            busy.append(timed())
-            if len(busy) % 20 == 0 and ask.get(f"jobs/{job}")["status"] != "running":
-                break
-        state = ask.get(f"jobs/{job}")
-        if state["status"] == "running":
-            ask.get(f"jobs/{job}/cancel", method="POST")
-            while ask.get(f"jobs/{job}")["status"] == "running":
-                time.sleep(0.2)
-    at_rest, while_indexing = (quantiles(times, n=20)[18] * 1000 for times in (rest, busy))
-    return {
-        "at rest: 95th percentile, ms": at_rest,
-        "indexing: 95th percentile, ms": while_indexing,
-        "indexing: questions": len(busy),
-        "indexing: passages a second": state["progress"].get("rate", 0.0),
-        "indexing / at rest": while_indexing / at_rest,
-    }
-
-
-def _questions(texts: Sequence[str]) -> Iterator[str]:
-    """Questions without end, each asked once: the vector of one that was asked is remembered."""
-    chance = random.Random(3)
-    while True:
-        words = chance.choice(texts).split()
-        yield " ".join([*chance.sample(words, min(len(words), 8)), str(chance.randrange(10**6))])
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--changes", type=int, default=2_000)
-    parser.add_argument("--questions", type=int, default=300)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     figures: dict[str, float] = {}
@@ -408,8 +342,6 @@ def main() -> None:
     with serving(home) as address:
         figures |= consistency("http", home, address, options.changes)
         figures |= findable("http", home, address)
-    if options.questions:
-        figures |= latency(options.questions)
     for name, value in figures.items():
         print(f"{name:40} {value:12.2f}")
     if options.json:
@@ -419,7 +351,6 @@ def main() -> None:
         for name, value in figures.items()
         if (name.endswith(("errors", "mixed")) and value)
         or (name.endswith("at most") and value >= FINDABLE)
-        or (name == "indexing / at rest" and value > SLOWER)
     ]
     for name in wrong:
         print(f"too much: {name}", file=sys.stderr)

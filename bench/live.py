@@ -261,15 +261,16 @@ def serving(home: Path) -> Iterator[str]:
 
 def consistency(name: str, home: Path, place: str, changes: int) -> dict[str, float]:
     """Clients ask while another process writes; their replies are compared afterwards."""
-    fork, history = multiprocessing.get_context("fork"), History()
-    newest, stop = fork.Value("i", 1), fork.Event()
-    pipes = [fork.Pipe(duplex=False) for _ in range(PROCESSES)]
+    # A forked process would lack the threads that the first question has begun here.
+    spawn, history = multiprocessing.get_context("spawn"), History()
+    newest, stop = spawn.Value("i", 1), spawn.Event()
+    pipes = [spawn.Pipe(duplex=False) for _ in range(PROCESSES)]
     askers = [
-        fork.Process(target=clients, args=(place, n, newest, stop, pipe))
+        spawn.Process(target=clients, args=(place, n, newest, stop, pipe))
         for n, (_, pipe) in enumerate(pipes)
     ]
-    here, there = fork.Pipe(duplex=False)
-    writer = fork.Process(target=write, args=(home, there, changes))
+    here, there = spawn.Pipe(duplex=False)
+    writer = spawn.Process(target=write, args=(home, there, changes))
     with asking(place) as (ask,):
         ask("ready", "hybrid", 1)  # loads the model, where there is one
     for process in (*askers, writer):

@@ -249,7 +249,7 @@ def abstention(told: Sequence[Answer], refused: Sequence[Answer]) -> dict[str, f
     }
 
 
-def judged(folder: Path) -> list[tuple[str, Mapping[str, int]]]:
+def graded(folder: Path) -> list[tuple[str, Mapping[str, int]]]:
     """The questions of a collection, each with the grades of what answers it."""
     wanted = judgements(folder / "qrels" / "test.tsv")
     return [
@@ -357,7 +357,7 @@ def main() -> None:
     tell(f"{SQUAD} ({len(sought)})", ranking(engine, sought))
     for name in NO_LOSS:
         home = opened_whole(name, data / name)
-        tell(name, ranking(Engine(home.store, encoder, reader=reader), judged(data / name)))
+        tell(name, ranking(Engine(home.store, encoder, reader=reader), graded(data / name)))
         home.close()
     checkers = (finding.checker, missing.checker, deceiving.checker)
     replies, quotes, wrong = (
